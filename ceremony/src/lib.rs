@@ -1,0 +1,41 @@
+//! The pure core of dvkey: what a validator key is, how it becomes shares, and what it signs.
+//!
+//! Every event in which shares come to be is a key ceremony. Here is its mathematics, without files, sockets, clocks or
+//! global randomness: bytes and randomness come in, bytes go out.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`secret`] | the container for secret bytes |
+//! | [`scalar`] | field arithmetic in constant time; the only `unsafe` code |
+//! | [`bls`] | keys and signatures, every decoded point subgroup-checked |
+//! | [`identifier`] | non-zero evaluation points, operator ids |
+//! | [`threshold`] | t of n, as the network allows |
+//! | [`polynomial`] | evaluation, interpolation at zero |
+//! | [`share`] | key shares and the degree check |
+//! | [`dealer`] | role: split a key and prove the split |
+//! | [`recover`] | role: combine t shares |
+//! | [`address`] | Ethereum addresses, EIP-55 |
+//! | [`message`] | what people sign with a validator key |
+
+pub mod address;
+pub mod bls;
+pub mod dealer;
+pub mod identifier;
+pub mod message;
+pub mod polynomial;
+pub mod recover;
+pub mod scalar;
+pub mod secret;
+pub mod share;
+#[cfg(test)]
+mod testing;
+pub mod threshold;
+
+pub use address::Address;
+pub use bls::{PublicKey, SecretKey, Signature};
+pub use dealer::{Deal, Dealer};
+pub use identifier::{Identifier, OperatorId};
+pub use message::{Nonce, OwnerNonce};
+pub use secret::SecretBytes;
+pub use share::{KeyShare, SharePublicKey};
+pub use threshold::Threshold;

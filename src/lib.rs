@@ -1,0 +1,2 @@
+//! dvkey: keys of distributed Ethereum validators, split, verified and explained, offline.
+#![forbid(unsafe_code)]
