@@ -1,0 +1,221 @@
+//! Key derivation for keystores: scrypt (RFC 7914) and PBKDF2-HMAC-SHA-256, bounded before they start.
+
+use dvkey_ceremony::SecretBytes;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// A derivation with its parameters. Only the first 32 bytes of the output are ever used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kdf {
+    /// scrypt; takes `128 * r * (2^log_n + p + 2)` bytes of memory, near enough.
+    Scrypt {
+        /// log2 of the cost N.
+        log_n: u8,
+        /// The block size r.
+        r: u32,
+        /// The parallelism p; lanes run one after the other.
+        p: u32,
+        /// The salt.
+        salt: Vec<u8>,
+    },
+    /// PBKDF2 with HMAC-SHA-256.
+    Pbkdf2 {
+        /// The number of iterations c.
+        c: u32,
+        /// The salt.
+        salt: Vec<u8>,
+    },
+}
+
+/// What a foreign file may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KdfLimits {
+    /// The most memory for one derivation, in bytes.
+    pub memory: u64,
+}
+
+impl KdfLimits {
+    /// 1 GiB: four times what the usual keystore takes.
+    pub const DEFAULT: Self = Self { memory: 1 << 30 };
+
+    /// The most scrypt work, as N * r * p: 32 times the usual keystore, about half a minute.
+    const SCRYPT_WORK: u64 = 32 << 21;
+
+    /// The most PBKDF2 iterations: 400 times the usual keystore, about a quarter of a minute.
+    const PBKDF2_ITERATIONS: u32 = 100 << 20;
+}
+
+/// Why a derivation is not started.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum KdfError {
+    /// N is not a power of two above 1.
+    #[error("scrypt n = {0} is not a power of two above 1")]
+    NotPowerOfTwo(u64),
+    /// RFC 7914 forbids the combination, or a parameter is zero.
+    #[error("the scrypt parameters are not lawful")]
+    Unlawful,
+    /// Zero iterations.
+    #[error("PBKDF2 with no iterations")]
+    NoIterations,
+    /// More memory than one derivation may take.
+    #[error("the keystore asks for {wanted} bytes of memory, above the bound of {limit}")]
+    Memory {
+        /// What it asks for.
+        wanted: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// More time than one derivation may take.
+    #[error("the keystore asks for {0} times the work of a usual one")]
+    Work(u64),
+}
+
+/// 32 derived bytes: 16 for the cipher, 16 for the checksum.
+pub struct DerivedKey(Zeroizing<[u8; 32]>);
+
+impl DerivedKey {
+    /// Bytes 0…15, the AES-128 key.
+    #[must_use]
+    pub fn cipher_key(&self) -> &[u8; 16] {
+        self.0.first_chunk().unwrap_or(&[0; 16])
+    }
+
+    /// Bytes 16…31, hashed into the checksum.
+    #[must_use]
+    pub fn checksum_key(&self) -> &[u8; 16] {
+        self.0.last_chunk().unwrap_or(&[0; 16])
+    }
+}
+
+impl Kdf {
+    /// scrypt with the cost given as N.
+    ///
+    /// # Errors
+    /// [`KdfError::NotPowerOfTwo`].
+    pub fn scrypt(n: u64, r: u32, p: u32, salt: Vec<u8>) -> Result<Self, KdfError> {
+        if n < 2 || !n.is_power_of_two() {
+            return Err(KdfError::NotPowerOfTwo(n));
+        }
+        let log_n = u8::try_from(n.trailing_zeros()).map_err(|_| KdfError::Unlawful)?;
+        Ok(Self::Scrypt { log_n, r, p, salt })
+    }
+
+    /// Its name in messages and files.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Scrypt { .. } => "scrypt",
+            Self::Pbkdf2 { .. } => "pbkdf2",
+        }
+    }
+
+    /// The memory that one derivation takes, in bytes; saturating.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        match self {
+            Self::Scrypt { log_n, r, p, .. } => {
+                let blocks = 1u64.checked_shl(u32::from(*log_n)).unwrap_or(u64::MAX);
+                let blocks = blocks.saturating_add(u64::from(*p)).saturating_add(2);
+                blocks.saturating_mul(128).saturating_mul(u64::from(*r))
+            }
+            Self::Pbkdf2 { .. } => 0,
+        }
+    }
+
+    /// Refuses parameters that are unlawful or out of bounds; takes no memory.
+    ///
+    /// # Errors
+    /// [`KdfError`].
+    pub fn check(&self, limits: KdfLimits) -> Result<(), KdfError> {
+        match self {
+            Self::Scrypt { log_n, r, p, .. } => {
+                if *r == 0 || *p == 0 {
+                    return Err(KdfError::Unlawful);
+                }
+                let work = 1u64.checked_shl(u32::from(*log_n)).unwrap_or(u64::MAX);
+                let work = work.saturating_mul(u64::from(*r)).saturating_mul(u64::from(*p));
+                // The bound counts the large table, so that 1 GiB admits the keystore whose N * r is exactly that.
+                let table = 1u64.checked_shl(u32::from(*log_n)).unwrap_or(u64::MAX);
+                let table = table.saturating_mul(128).saturating_mul(u64::from(*r));
+                let lanes = u64::from(*p).saturating_mul(128).saturating_mul(u64::from(*r));
+                if table.max(lanes) > limits.memory {
+                    return Err(KdfError::Memory { wanted: table.max(lanes), limit: limits.memory });
+                }
+                if work > KdfLimits::SCRYPT_WORK.max(limits.memory / 128) {
+                    return Err(KdfError::Work(work >> 21));
+                }
+                scrypt::Params::new(*log_n, *r, *p).map(drop).map_err(|_| KdfError::Unlawful)
+            }
+            Self::Pbkdf2 { c: 0, .. } => Err(KdfError::NoIterations),
+            Self::Pbkdf2 { c, .. } if *c > KdfLimits::PBKDF2_ITERATIONS => Err(KdfError::Work(u64::from(*c >> 18))),
+            Self::Pbkdf2 { .. } => Ok(()),
+        }
+    }
+
+    /// Derives. Call [`Kdf::check`] and reserve [`Kdf::memory`] first.
+    ///
+    /// # Errors
+    /// [`KdfError::Unlawful`] for parameters that [`Kdf::check`] refuses.
+    pub fn derive(&self, password: &SecretBytes) -> Result<DerivedKey, KdfError> {
+        let mut key = Zeroizing::new([0; 32]);
+        match self {
+            Self::Scrypt { log_n, r, p, salt } => {
+                let parameters = scrypt::Params::new(*log_n, *r, *p).map_err(|_| KdfError::Unlawful)?;
+                scrypt::scrypt(password.expose(), salt, &parameters, key.as_mut()).map_err(|_| KdfError::Unlawful)?;
+            }
+            Self::Pbkdf2 { c, salt } => {
+                pbkdf2::pbkdf2_hmac::<Sha256>(password.expose(), salt, *c, key.as_mut());
+            }
+        }
+        Ok(DerivedKey(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(n: u64, r: u32, p: u32) -> Result<(), KdfError> {
+        Kdf::scrypt(n, r, p, vec![0; 32])?.check(KdfLimits::DEFAULT)
+    }
+
+    #[test]
+    fn usual_parameters_pass() {
+        for (n, r, p) in [(1 << 18, 8, 1), (1 << 14, 8, 1), (1 << 20, 8, 1), (2, 1, 1), (1 << 14, 8, 5)] {
+            assert_eq!(check(n, r, p), Ok(()), "{n} {r} {p}");
+        }
+        assert_eq!(Kdf::scrypt(1 << 18, 8, 1, vec![]).unwrap().memory() >> 20, 256);
+    }
+
+    #[test]
+    fn bounds_hold_before_memory_is_taken() {
+        assert_eq!(check(1000, 8, 1), Err(KdfError::NotPowerOfTwo(1000)));
+        assert_eq!(check(0, 8, 1), Err(KdfError::NotPowerOfTwo(0)));
+        assert_eq!(check(1, 8, 1), Err(KdfError::NotPowerOfTwo(1)));
+        assert_eq!(check(1 << 18, 0, 1), Err(KdfError::Unlawful));
+        assert_eq!(check(1 << 18, 8, 0), Err(KdfError::Unlawful));
+        assert_eq!(check(1 << 31, 8, 1), Err(KdfError::Memory { wanted: 1 << 41, limit: 1 << 30 }));
+        assert_eq!(check(1 << 21, 8, 1), Err(KdfError::Memory { wanted: 1 << 31, limit: 1 << 30 }));
+        assert!(matches!(check(1 << 63, u32::MAX, u32::MAX), Err(KdfError::Memory { .. })));
+        assert!(matches!(check(2, 1, u32::MAX), Err(KdfError::Memory { .. })));
+        assert!(matches!(check(1 << 18, 8, 64), Err(KdfError::Work(64))));
+        let pbkdf2 = |c| Kdf::Pbkdf2 { c, salt: vec![] }.check(KdfLimits::DEFAULT);
+        assert_eq!(pbkdf2(0), Err(KdfError::NoIterations));
+        assert_eq!(pbkdf2(1), Ok(()));
+        assert_eq!(pbkdf2(262_144), Ok(()));
+        assert!(matches!(pbkdf2(u32::MAX), Err(KdfError::Work(_))));
+    }
+
+    #[test]
+    fn known_answers() {
+        // RFC 7914, sections 11 and 12; the first 32 bytes of each.
+        let scrypt = Kdf::scrypt(1024, 8, 16, b"NaCl".to_vec()).unwrap();
+        let key = scrypt.derive(&SecretBytes::new(b"password".to_vec())).unwrap();
+        assert_eq!(hex::encode(*key.0), "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162");
+        let pbkdf2 = Kdf::Pbkdf2 { c: 80_000, salt: b"NaCl".to_vec() };
+        let key = pbkdf2.derive(&SecretBytes::new(b"Password".to_vec())).unwrap();
+        assert_eq!(hex::encode(*key.0), "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56");
+        assert_eq!(key.cipher_key(), &key.0[..16]);
+        assert_eq!(key.checksum_key(), &key.0[16..]);
+    }
+}

@@ -1,0 +1,66 @@
+//! The EIP-2335 envelope: checksum and AES-128-CTR around a secret, under a derived key.
+
+use aes::Aes128;
+use ctr::cipher::{KeyIvInit, StreamCipher};
+use dvkey_ceremony::SecretBytes;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::kdf::{DerivedKey, Kdf, KdfError};
+use super::password::{Password, Reading};
+
+/// The `crypto` module of a keystore, parsed: `checksum = SHA-256(DK[16..32] || ciphertext)`, secret = AES-128-CTR under
+/// `DK[0..16]` with the whole 16-byte IV as the big-endian counter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// How the key is derived from the password.
+    pub kdf: Kdf,
+    /// The checksum that tells a right password from a wrong one.
+    pub checksum: [u8; 32],
+    /// The counter's start.
+    pub iv: [u8; 16],
+    /// The encrypted secret.
+    pub ciphertext: Vec<u8>,
+}
+
+/// Why an envelope does not open.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum EnvelopeError {
+    /// The checksum differs: another password, or a damaged file.
+    #[error("the password does not open it")]
+    WrongPassword,
+    /// The derivation was refused.
+    #[error(transparent)]
+    Kdf(#[from] KdfError),
+}
+
+impl Envelope {
+    /// Opens the envelope with the standard reading of the password and, only when that fails and would differ, with the
+    /// wealdtech reading. Says which one it was.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`].
+    pub fn open(&self, password: &Password) -> Result<(SecretBytes, Reading), EnvelopeError> {
+        match self.open_as(password, Reading::Standard) {
+            Err(EnvelopeError::WrongPassword) if password.readings_differ() => {
+                self.open_as(password, Reading::Wealdtech)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_as(&self, password: &Password, reading: Reading) -> Result<(SecretBytes, Reading), EnvelopeError> {
+        let key = self.kdf.derive(&password.read_as(reading))?;
+        Ok((self.open_with(&key)?, reading))
+    }
+
+    fn open_with(&self, key: &DerivedKey) -> Result<SecretBytes, EnvelopeError> {
+        let checksum = Sha256::new_with_prefix(key.checksum_key()).chain_update(&self.ciphertext).finalize();
+        if !bool::from(checksum.as_slice().ct_eq(&self.checksum)) {
+            return Err(EnvelopeError::WrongPassword);
+        }
+        let mut secret = self.ciphertext.clone();
+        ctr::Ctr128BE::<Aes128>::new(key.cipher_key().into(), &self.iv.into()).apply_keystream(&mut secret);
+        Ok(SecretBytes::new(secret))
+    }
+}
