@@ -1,0 +1,221 @@
+//! What a file is, told from its content alone.
+
+use super::json::{self, Json, JsonError};
+use super::{keyshares, operator_keystore, provenance};
+
+/// A kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// An EIP-2335 keystore, or something that claims to be one.
+    Keystore,
+    /// The wallet of an account (keystore version 1 or 3).
+    AccountWallet,
+    /// A keyshares file.
+    Keyshares,
+    /// A provenance file of ours.
+    Provenance,
+    /// A list of operators.
+    Operators,
+    /// Deposit data as the launchpad takes it.
+    DepositData,
+    /// Proofs of an ssv-dkg ceremony.
+    Proofs,
+    /// A node's encrypted operator key.
+    OperatorKeystore,
+    /// An RSA private key in the open.
+    OperatorPrivateKey,
+    /// An RSA public key.
+    OperatorPublicKey,
+    /// JSON of no known kind.
+    OtherJson,
+    /// Text of no known kind.
+    OtherText,
+    /// Bytes that are no text.
+    Binary,
+}
+
+impl Kind {
+    /// The kind in words, with an article.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Keystore => "a validator keystore (EIP-2335)",
+            Self::AccountWallet => "an account's wallet (keystore version 1 or 3), not a validator's",
+            Self::Keyshares => "a keyshares file for the SSV Network",
+            Self::Provenance => "the provenance of files that dvkey wrote",
+            Self::Operators => "a list of SSV operators",
+            Self::DepositData => "deposit data",
+            Self::Proofs => "proofs of an ssv-dkg ceremony",
+            Self::OperatorKeystore => "an operator's encrypted private key",
+            Self::OperatorPrivateKey => "an operator's private key, NOT encrypted",
+            Self::OperatorPublicKey => "an operator's public key",
+            Self::OtherJson => "JSON of no kind that dvkey knows",
+            Self::OtherText => "text of no kind that dvkey knows",
+            Self::Binary => "a binary file of no kind that dvkey knows",
+        }
+    }
+
+    /// A short stable name.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Keystore => "keystore",
+            Self::AccountWallet => "account-wallet",
+            Self::Keyshares => "keyshares",
+            Self::Provenance => "provenance",
+            Self::Operators => "operators",
+            Self::DepositData => "deposit-data",
+            Self::Proofs => "proofs",
+            Self::OperatorKeystore => "operator-keystore",
+            Self::OperatorPrivateKey => "operator-private-key",
+            Self::OperatorPublicKey => "operator-public-key",
+            Self::OtherJson => "json",
+            Self::OtherText => "text",
+            Self::Binary => "binary",
+        }
+    }
+}
+
+/// What a file is, and its document when it is JSON.
+#[derive(Clone, Debug)]
+pub struct Detected {
+    /// The kind.
+    pub kind: Kind,
+    /// The document, for JSON.
+    pub document: Option<Json>,
+    /// Why it is not JSON, for what looks like it or claims to be.
+    pub broken: Option<JsonError>,
+}
+
+/// Tells what `bytes` are.
+///
+/// A broken file keeps the kind that its text claims: a truncated keystore is a keystore, so that nobody passes it over
+/// as a stray.
+#[must_use]
+pub fn detect(bytes: &[u8]) -> Detected {
+    match json::parse(bytes) {
+        Ok(document) if matches!(document, Json::Object(_) | Json::Array(_)) => {
+            Detected { kind: json_kind(&document), document: Some(document), broken: None }
+        }
+        Ok(_) => Detected { kind: Kind::OtherText, document: None, broken: None },
+        Err(error) => Detected { kind: text_kind(bytes), document: None, broken: Some(error) },
+    }
+}
+
+fn json_kind(document: &Json) -> Kind {
+    let has = |name: &str| document.get(name).is_some();
+    if document.get("schema").and_then(Json::as_str).is_some_and(|schema| schema.starts_with("dvkey.provenance/")) {
+        debug_assert!(provenance::SCHEMA.starts_with("dvkey.provenance/"));
+        return Kind::Provenance;
+    }
+    if keyshares::is_keyshares(document) || (has("shares") && has("version")) {
+        return Kind::Keyshares;
+    }
+    if has("crypto") || has("Crypto") {
+        let account = has("address") || has("Crypto") || version_is(document, &["1", "3"]);
+        return if account && !has("pubkey") { Kind::AccountWallet } else { Kind::Keystore };
+    }
+    if operator_keystore::is_encrypted_key_file(document) {
+        return Kind::OperatorKeystore;
+    }
+    let sample = match document {
+        Json::Array(elements) => elements.first().unwrap_or(document),
+        _ => document,
+    };
+    // ssv-dkg writes the proofs of many validators as a list of lists.
+    let sample = match sample {
+        Json::Array(elements) => elements.first().unwrap_or(sample),
+        _ => sample,
+    };
+    let any = |names: &[&str]| names.iter().any(|name| sample.get(name).is_some());
+    if any(&["deposit_data_root", "deposit_message_root"]) {
+        return Kind::DepositData;
+    }
+    if any(&["proof"]) && any(&["signature"]) {
+        return Kind::Proofs;
+    }
+    let keys = ["operatorKey", "public_key", "publicKey", "pubkey", "operator_key"];
+    if has("operators") || (any(&["id", "operatorId"]) && any(&keys)) || is_id_map(document) {
+        return Kind::Operators;
+    }
+    if document.get("data").is_some_and(|data| data.get("operators").is_some()) {
+        return Kind::Operators;
+    }
+    Kind::OtherJson
+}
+
+fn version_is(document: &Json, versions: &[&str]) -> bool {
+    match document.get("version") {
+        Some(Json::Number(number)) => versions.contains(&number.to_string().as_str()),
+        Some(Json::String(text)) => versions.contains(&text.as_str()),
+        _ => false,
+    }
+}
+
+fn is_id_map(document: &Json) -> bool {
+    let Json::Object(fields) = document else { return false };
+    let id = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
+    !fields.is_empty() && fields.iter().all(|(name, value)| id(name) && value.as_str().is_some())
+}
+
+/// What a text that is not JSON claims to be.
+fn text_kind(bytes: &[u8]) -> Kind {
+    let start = bytes.get(..64 << 10).unwrap_or(bytes);
+    let contains = |needle: &str| start.windows(needle.len()).any(|window| window == needle.as_bytes());
+    let trimmed = bytes.trim_ascii_start();
+    if trimmed.starts_with(b"-----BEGIN") {
+        return if contains("PRIVATE KEY-----") { Kind::OperatorPrivateKey } else { Kind::OperatorPublicKey };
+    }
+    // base64 of "-----BEGIN RSA P": the next letters tell private from public.
+    if trimmed.starts_with(b"LS0tLS1CRUdJTi") {
+        return if contains("LS0tLS1CRUdJTiBSU0EgUFVCTE") || contains("LS0tLS1CRUdJTiBQVUJMSU") {
+            Kind::OperatorPublicKey
+        } else {
+            Kind::OperatorPrivateKey
+        };
+    }
+    if contains("\"sharesData\"") || contains("\"operatorIds\"") {
+        return Kind::Keyshares;
+    }
+    if contains("\"crypto\"") && (contains("\"kdf\"") || contains("\"cipher\"")) {
+        return Kind::Keystore;
+    }
+    if std::str::from_utf8(start).is_ok_and(|text| !text.contains('\0')) { Kind::OtherText } else { Kind::Binary }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_told_by_content() {
+        for (text, kind) in [
+            (r#"{"crypto":{"kdf":{}},"version":4}"#, Kind::Keystore),
+            (r#"{"crypto":{"kdf":{},"ciph"#, Kind::Keystore),
+            (r#"{"address":"00","crypto":{},"version":3}"#, Kind::AccountWallet),
+            (r#"{"version":"v1.2.0","shares":null}"#, Kind::Keyshares),
+            (r#"{"data":{},"payload":{"operatorIds":[]}}"#, Kind::Keyshares),
+            (r#"{"shares":[{"payload":{"sharesData":"0x"#, Kind::Keyshares),
+            (r#"{"schema":"dvkey.provenance/1"}"#, Kind::Provenance),
+            (r#"[{"id":1,"public_key":"k"}]"#, Kind::Operators),
+            (r#"{"operators":[]}"#, Kind::Operators),
+            (r#"{"1":"k"}"#, Kind::Operators),
+            (r#"[{"pubkey":"aa","deposit_data_root":"bb"}]"#, Kind::DepositData),
+            (r#"[{"proof":{},"signature":"aa"}]"#, Kind::Proofs),
+            (r#"[[{"proof":{},"signature":"aa"}]]"#, Kind::Proofs),
+            (r#"{"checksum":{},"cipher":{},"kdf":{}}"#, Kind::OperatorKeystore),
+            ("-----BEGIN RSA PRIVATE KEY-----\n", Kind::OperatorPrivateKey),
+            ("-----BEGIN RSA PUBLIC KEY-----\n", Kind::OperatorPublicKey),
+            ("LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQ", Kind::OperatorPrivateKey),
+            ("LS0tLS1CRUdJTiBSU0EgUFVCTElDIEtFWS0tLS0tCk", Kind::OperatorPublicKey),
+            ("{}", Kind::OtherJson),
+            ("[]", Kind::OtherJson),
+            ("7", Kind::OtherText),
+            ("hello", Kind::OtherText),
+            ("", Kind::OtherText),
+        ] {
+            assert_eq!(detect(text.as_bytes()).kind, kind, "{text}");
+        }
+        assert_eq!(detect(b"\x7fELF\0\0").kind, Kind::Binary);
+    }
+}

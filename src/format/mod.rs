@@ -1,0 +1,11 @@
+//! Floor 2: bytes and text to types and back, for every file that dvkey touches.
+
+pub mod detect;
+pub mod json;
+pub mod keyshares;
+pub mod keystore;
+pub mod network;
+pub mod operator_key_text;
+pub mod operator_keystore;
+pub mod operators;
+pub mod provenance;

@@ -1,0 +1,188 @@
+//! provenance.json: what was made from what, by which program, with which checks; nothing secret.
+
+use serde::Serialize;
+
+use super::json::{self, Field, FieldError, JsonError};
+
+/// The name of the file, beside the keyshares that it describes.
+pub const FILE_NAME: &str = "provenance.json";
+
+/// The schema that is written.
+pub const SCHEMA: &str = "dvkey.provenance/1";
+
+/// The largest file that is read as a provenance, in bytes.
+pub const MAX_BYTES: u64 = 32 << 20;
+
+/// The file's content.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Provenance {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// Which program wrote it.
+    pub tool: Tool,
+    /// The same moment as in the keyshares.
+    pub created_at: String,
+    /// For which network and contract.
+    pub network: NetworkFacts,
+    /// Who registers.
+    pub owner: String,
+    /// The nonce of the first validator.
+    pub first_nonce: u16,
+    /// How many shares make a key.
+    pub threshold: usize,
+    /// Who holds the shares.
+    pub operators: Vec<OperatorFacts>,
+    /// The validators, in the order of registration.
+    pub validators: Vec<ValidatorFacts>,
+    /// The files that were read.
+    pub inputs: Vec<FileFacts>,
+    /// The files that were written beside this one.
+    pub outputs: Vec<FileFacts>,
+    /// What was checked before anything was written.
+    pub checks: Vec<CheckFacts>,
+    /// How the machine was used.
+    pub run: RunFacts,
+}
+
+/// A program and its version.
+#[derive(Clone, Debug, Serialize)]
+pub struct Tool {
+    /// Its name.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+/// A network and its contract.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkFacts {
+    /// The name.
+    pub name: &'static str,
+    /// The EIP-155 chain id.
+    pub chain_id: u64,
+    /// The address of the SSVNetwork contract.
+    pub contract: &'static str,
+}
+
+/// An operator.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorFacts {
+    /// Its id.
+    pub id: u64,
+    /// The SHA-256 of its SubjectPublicKeyInfo.
+    pub key_sha256: String,
+}
+
+/// A validator.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ValidatorFacts {
+    /// Its public key.
+    pub public_key: String,
+    /// Its registration nonce.
+    pub nonce: u16,
+    /// The name of the keystore it came from.
+    pub keystore: String,
+    /// How the password was read.
+    pub password_reading: &'static str,
+}
+
+/// A file by name and content.
+#[derive(Clone, Debug, Serialize)]
+pub struct FileFacts {
+    /// The name, without folders.
+    pub name: String,
+    /// The SHA-256 of the content.
+    pub sha256: String,
+}
+
+/// A check that held.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckFacts {
+    /// Its id.
+    pub id: &'static str,
+    /// What it says.
+    pub title: &'static str,
+    /// How often it held.
+    pub held: usize,
+}
+
+/// How the machine was used.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunFacts {
+    /// Keystores opened at a time.
+    pub jobs: usize,
+    /// The memory for key derivation, in bytes.
+    pub memory: u64,
+    /// Whether the right to open a socket was dropped first.
+    pub offline_enforced: bool,
+}
+
+/// What a reader needs of a provenance file: which files it describes, and for which network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// The network's name.
+    pub network: String,
+    /// Its chain id.
+    pub chain_id: u64,
+    /// The contract.
+    pub contract: String,
+    /// Names and SHA-256 of the files it describes.
+    pub outputs: Vec<(String, String)>,
+}
+
+/// Why a file is not a provenance that can be read.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ProvenanceError {
+    /// Not JSON.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// A field is missing or wrong.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// A newer or foreign schema.
+    #[error("the schema {0:?} is not known")]
+    Schema(String),
+}
+
+impl Provenance {
+    /// The file's bytes.
+    ///
+    /// # Errors
+    /// Those of the JSON writer, which strings and integers do not cause.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut bytes = serde_json::to_vec_pretty(self)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
+impl Claims {
+    /// Reads a provenance file.
+    ///
+    /// # Errors
+    /// [`ProvenanceError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, ProvenanceError> {
+        let document = json::parse(bytes)?;
+        let root = Field::root(&document);
+        let schema = root.get("schema")?.text()?;
+        if schema != SCHEMA {
+            return Err(ProvenanceError::Schema(schema.chars().take(60).collect()));
+        }
+        let network = root.get("network")?;
+        let mut outputs = Vec::new();
+        for output in root.get("outputs")?.elements()? {
+            outputs.push((output.get("name")?.text()?.to_owned(), output.get("sha256")?.text()?.to_owned()));
+        }
+        Ok(Self {
+            network: network.get("name")?.text()?.to_owned(),
+            chain_id: network.get("chainId")?.integer()?,
+            contract: network.get("contract")?.text()?.to_owned(),
+            outputs,
+        })
+    }
+}
