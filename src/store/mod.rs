@@ -1,0 +1,11 @@
+//! The only door to the disk: bounded reads in, whole-or-absent writes out.
+//!
+//! * [`read`] takes files, pipes and directory listings in, never more than a stated limit.
+//! * [`output_dir`] puts a set of files into one directory, all of them or none.
+//! * [`atomic`] carries one file from "written aside" to "visible under its name".
+//! * [`write_error`] states what stood in the way of a write.
+
+pub mod atomic;
+pub mod output_dir;
+pub mod read;
+pub mod write_error;

@@ -1,0 +1,386 @@
+//! Reads files, pipes and directories without ever taking in more than a stated limit.
+#![expect(clippy::disallowed_methods, reason = "this file is the door through which all input is read")]
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use dvkey_ceremony::SecretBytes;
+
+/// Where bytes come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A path: a regular file, a FIFO or `/dev/fd/N`.
+    Path(PathBuf),
+    /// Standard input, up to its end.
+    Stdin,
+}
+
+impl Source {
+    /// The source an argument names: `-` is standard input, all else is a path.
+    #[must_use]
+    pub fn from_arg(argument: &Path) -> Self {
+        if argument.as_os_str() == "-" { Self::Stdin } else { Self::Path(argument.to_path_buf()) }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::Stdin => f.write_str("standard input"),
+        }
+    }
+}
+
+/// Why something could not be read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// Nothing has that name.
+    #[error("{origin}: not found")]
+    NotFound {
+        /// What was to be read.
+        origin: Source,
+    },
+    /// The operating system does not let this user read it.
+    #[error("{origin}: permission denied")]
+    PermissionDenied {
+        /// What was to be read.
+        origin: Source,
+    },
+    /// A file was expected and a directory found.
+    #[error("{origin}: is a directory")]
+    IsDirectory {
+        /// What was to be read.
+        origin: Source,
+    },
+    /// A directory was expected, here or as an earlier part of the path.
+    #[error("{origin}: not a directory")]
+    NotADirectory {
+        /// What was to be read.
+        origin: Source,
+    },
+    /// There are more bytes than the limit.
+    #[error("{origin}: larger than {limit} bytes")]
+    TooLarge {
+        /// What was to be read.
+        origin: Source,
+        /// The most that would have been accepted.
+        limit: u64,
+    },
+    /// Anything else the operating system reported.
+    #[error("{origin}: {error}")]
+    Io {
+        /// What was to be read.
+        origin: Source,
+        /// The report itself.
+        error: io::Error,
+    },
+}
+
+impl ReadError {
+    /// The variant that fits an operating system error met while reading `origin`.
+    #[must_use]
+    pub fn from_io(origin: &Source, error: io::Error) -> Self {
+        let origin = origin.clone();
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::NotFound { origin },
+            io::ErrorKind::PermissionDenied => Self::PermissionDenied { origin },
+            io::ErrorKind::IsADirectory => Self::IsDirectory { origin },
+            io::ErrorKind::NotADirectory => Self::NotADirectory { origin },
+            _ => Self::Io { origin, error },
+        }
+    }
+}
+
+/// Reads `source` to its end, at most `limit` bytes.
+///
+/// # Errors
+/// [`ReadError::TooLarge`] before anything is allocated when a regular file says so itself, and
+/// at the first byte beyond the limit otherwise; the other variants as the system reports them.
+pub fn read_bounded(source: &Source, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let file = open(source, limit)?;
+    let mut bytes = Vec::new();
+    let taken = (&file)
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| ReadError::from_io(source, error))?;
+    if u64::try_from(taken).unwrap_or(u64::MAX) > limit {
+        return Err(too_large(source, limit));
+    }
+    Ok(bytes)
+}
+
+/// Reads a secret to its end, at most `limit` bytes.
+///
+/// The bytes go from the kernel into one buffer, allocated once at its full size and wiped on
+/// every way out. A growing or shared buffer would leave copies of the secret on the heap.
+///
+/// # Errors
+/// As [`read_bounded`].
+pub fn read_secret(source: &Source, limit: u64) -> Result<SecretBytes, ReadError> {
+    let file = open(source, limit)?;
+    let room =
+        usize::try_from(limit).ok().and_then(|limit| limit.checked_add(1)).ok_or_else(|| too_large(source, limit))?;
+    let mut buffer = Zeroizing::new(vec![0_u8; room]);
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..)
+        && !rest.is_empty()
+    {
+        match (&file).read(rest) {
+            Ok(0) => break,
+            Ok(count) => filled = filled.saturating_add(count),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(ReadError::from_io(source, error)),
+        }
+    }
+    if filled == room {
+        return Err(too_large(source, limit));
+    }
+    buffer.truncate(filled);
+    Ok(SecretBytes::new(std::mem::take(&mut *buffer)))
+}
+
+fn too_large(source: &Source, limit: u64) -> ReadError {
+    ReadError::TooLarge { origin: source.clone(), limit }
+}
+
+fn open(source: &Source, limit: u64) -> Result<File, ReadError> {
+    let failed = |error| ReadError::from_io(source, error);
+    let file = match source {
+        Source::Path(path) => File::open(path).map_err(failed)?,
+        // A duplicate of the descriptor: std's own reader keeps a process-wide buffer in which
+        // a piped password would stay behind.
+        Source::Stdin => File::from(io::stdin().as_fd().try_clone_to_owned().map_err(failed)?),
+    };
+    // Asked of the open file, not of the path: what was measured is what is read.
+    let facts = file.metadata().map_err(failed)?;
+    if facts.is_dir() {
+        return Err(ReadError::IsDirectory { origin: source.clone() });
+    }
+    // Redirected standard input may be part-read already, so its length says nothing.
+    if facts.is_file() && facts.len() > limit && *source != Source::Stdin {
+        return Err(too_large(source, limit));
+    }
+    Ok(file)
+}
+
+/// What a directory entry is once symbolic links are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// Anything else, a dangling link included.
+    Other,
+}
+
+/// One entry of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirEntryFact {
+    /// The name, with bytes that are not UTF-8 replaced.
+    pub name: String,
+    /// The exact path.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: EntryKind,
+}
+
+/// The entries of a directory in natural order (`… 9, 10, 11`).
+///
+/// # Errors
+/// [`ReadError::NotFound`], [`ReadError::NotADirectory`], [`ReadError::PermissionDenied`] or
+/// [`ReadError::Io`] for the directory itself. An entry that cannot be examined is
+/// [`EntryKind::Other`].
+pub fn list_dir(path: &Path) -> Result<Vec<DirEntryFact>, ReadError> {
+    let origin = Source::Path(path.to_path_buf());
+    let failed = |error| ReadError::from_io(&origin, error);
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path();
+        let kind = match std::fs::metadata(&path) {
+            Ok(facts) if facts.is_file() => EntryKind::File,
+            Ok(facts) if facts.is_dir() => EntryKind::Dir,
+            _ => EntryKind::Other,
+        };
+        entries.push(DirEntryFact { name: entry.file_name().to_string_lossy().into_owned(), path, kind });
+    }
+    entries.sort_by(|a, b| natural_cmp(&a.name, &b.name).then_with(|| a.path.cmp(&b.path)));
+    Ok(entries)
+}
+
+/// Compares names with runs of digits taken as numbers of any length.
+///
+/// Names equal in that sense are ordered by their first differing count of leading zeros, fewer
+/// first. This is a total order: only identical strings compare equal.
+#[must_use]
+pub fn natural_cmp(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    let mut zeros = Ordering::Equal;
+    loop {
+        let (Some((&first_a, rest_a)), Some((&first_b, rest_b))) = (a.split_first(), b.split_first()) else {
+            return a.len().cmp(&b.len()).then(zeros);
+        };
+        if first_a.is_ascii_digit() && first_b.is_ascii_digit() {
+            let (run_a, after_a) = take_while(a, u8::is_ascii_digit);
+            let (run_b, after_b) = take_while(b, u8::is_ascii_digit);
+            let (zeros_a, number_a) = take_while(run_a, |&byte| byte == b'0');
+            let (zeros_b, number_b) = take_while(run_b, |&byte| byte == b'0');
+            // Without leading zeros the longer number is the larger one.
+            let order = number_a.len().cmp(&number_b.len());
+            let order = order.then_with(|| number_a.cmp(number_b));
+            if order.is_ne() {
+                return order;
+            }
+            zeros = zeros.then(zeros_a.len().cmp(&zeros_b.len()));
+            (a, b) = (after_a, after_b);
+        } else if first_a == first_b {
+            (a, b) = (rest_a, rest_b);
+        } else {
+            return first_a.cmp(&first_b);
+        }
+    }
+}
+
+fn take_while(bytes: &[u8], belongs: impl Fn(&u8) -> bool) -> (&[u8], &[u8]) {
+    let end = bytes.iter().take_while(|byte| belongs(byte)).count();
+    bytes.split_at_checked(end).unwrap_or((bytes, &[]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    fn file(bytes: &[u8]) -> (tempfile::TempDir, Source) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("input");
+        std::fs::write(&path, bytes).unwrap();
+        (dir, Source::Path(path))
+    }
+
+    #[test]
+    fn a_dash_is_standard_input() {
+        assert_eq!(Source::from_arg(Path::new("-")), Source::Stdin);
+        assert_eq!(Source::from_arg(Path::new("./-")), Source::Path(PathBuf::from("./-")));
+    }
+
+    #[test]
+    fn the_limit_is_exact() {
+        let (_dir, source) = file(b"12345");
+        assert_eq!(read_bounded(&source, 5).unwrap(), b"12345");
+        assert_eq!(read_secret(&source, 5).unwrap().expose(), b"12345");
+        assert!(matches!(read_bounded(&source, 4), Err(ReadError::TooLarge { limit: 4, .. })));
+        assert!(matches!(read_secret(&source, 4), Err(ReadError::TooLarge { limit: 4, .. })));
+    }
+
+    #[test]
+    fn an_endless_source_is_cut_off() {
+        let endless = Source::Path("/dev/zero".into());
+        assert!(matches!(read_bounded(&endless, 1000), Err(ReadError::TooLarge { .. })));
+        assert!(matches!(read_secret(&endless, 1000), Err(ReadError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_pipe_by_descriptor_is_read_in_pieces() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let source = Source::Path(format!("/dev/fd/{}", reader.as_raw_fd()).into());
+        let writing = std::thread::spawn(move || {
+            for piece in [b"one", b"two"] {
+                writer.write_all(piece).unwrap();
+            }
+        });
+        assert_eq!(read_secret(&source, 100).unwrap().expose(), b"onetwo");
+        writing.join().unwrap();
+    }
+
+    #[test]
+    fn failures_are_typed() {
+        let (dir, source) = file(b"x");
+        let missing = Source::Path(dir.path().join("missing"));
+        let Source::Path(path) = &source else { panic!() };
+        let below = Source::Path(path.join("below"));
+        let itself = Source::Path(dir.path().to_path_buf());
+        assert!(matches!(read_bounded(&missing, 9), Err(ReadError::NotFound { .. })));
+        assert!(matches!(read_bounded(&below, 9), Err(ReadError::NotADirectory { .. })));
+        assert!(matches!(read_secret(&itself, 9), Err(ReadError::IsDirectory { .. })));
+        assert!(matches!(list_dir(path), Err(ReadError::NotADirectory { .. })));
+    }
+
+    #[test]
+    fn listings_are_natural_and_survive_odd_names() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["k10", "k9", "k09"] {
+            std::fs::write(dir.path().join(name), b"").unwrap();
+        }
+        std::fs::write(dir.path().join(OsStr::from_bytes(b"k\xff")), b"").unwrap();
+        std::fs::create_dir(dir.path().join("k1")).unwrap();
+        std::os::unix::fs::symlink("k9", dir.path().join("link")).unwrap();
+        std::os::unix::fs::symlink("nowhere", dir.path().join("lost")).unwrap();
+        let found = list_dir(dir.path()).unwrap();
+        let names: Vec<_> = found.iter().map(|e| (e.name.as_str(), e.kind)).collect();
+        assert_eq!(
+            names,
+            [
+                ("k1", EntryKind::Dir),
+                ("k9", EntryKind::File),
+                ("k09", EntryKind::File),
+                ("k10", EntryKind::File),
+                ("k\u{fffd}", EntryKind::File),
+                ("link", EntryKind::File),
+                ("lost", EntryKind::Other),
+            ]
+        );
+    }
+
+    #[test]
+    fn natural_order_is_total() {
+        let mut names = vec![
+            "",
+            "0",
+            "00",
+            "1",
+            "01",
+            "1a",
+            "01a",
+            "2",
+            "10",
+            "a",
+            "a0",
+            "a1b02",
+            "a1b2",
+            "a01b2",
+            "a99999999999999999999999998",
+            "a99999999999999999999999999",
+            "a:",
+            "a/",
+            "é",
+        ];
+        for a in &names {
+            for b in &names {
+                assert_eq!(natural_cmp(a, b), natural_cmp(b, a).reverse());
+                assert_eq!(natural_cmp(a, b).is_eq(), a == b);
+                for c in &names {
+                    if natural_cmp(a, b).is_le() && natural_cmp(b, c).is_le() {
+                        assert!(natural_cmp(a, c).is_le(), "{a} {b} {c}");
+                    }
+                }
+            }
+        }
+        names.sort_by(|a, b| natural_cmp(a, b));
+        assert_eq!(names.first(), Some(&""));
+        assert!(natural_cmp("share-9.json", "share-10.json").is_lt());
+    }
+}
