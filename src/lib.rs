@@ -5,3 +5,4 @@ pub mod crypto;
 pub mod format;
 pub mod machine;
 pub mod store;
+pub mod workflow;

@@ -1,0 +1,6 @@
+//! Floor 4: one file, or folder, for each thing that somebody wants done.
+
+pub mod inspect;
+pub mod open;
+pub mod split;
+pub mod verify;

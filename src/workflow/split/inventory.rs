@@ -1,0 +1,163 @@
+//! Finds keystores by their content; a broken one is an error, a stray is named and left alone.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use dvkey_ceremony::PublicKey;
+
+use crate::crypto::digest::Sha256Digest;
+use crate::crypto::kdf::KdfLimits;
+use crate::format::detect::{Kind, detect};
+use crate::format::json::JsonError;
+use crate::format::keystore::{Keystore, KeystoreError, MAX_BYTES};
+use crate::store::read::{EntryKind, ReadError, Source, list_dir, natural_cmp, read_bounded};
+
+/// The keystores that were found, by file name in natural order, and what else was there.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// The keystores.
+    pub keystores: Vec<FoundKeystore>,
+    /// The rest.
+    pub strays: Vec<Stray>,
+}
+
+/// A keystore and where it was found.
+#[derive(Debug)]
+pub struct FoundKeystore {
+    /// The path.
+    pub path: PathBuf,
+    /// The file name.
+    pub name: String,
+    /// The content.
+    pub keystore: Keystore,
+    /// The public key that the file names, decoded.
+    pub public_key: Option<PublicKey>,
+    /// The digest of the content.
+    pub digest: Sha256Digest,
+}
+
+/// Something in a folder that is no keystore.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// The file name.
+    pub name: String,
+    /// What it is, in words.
+    pub what: &'static str,
+}
+
+/// Why there is no inventory: everything that is wrong, at once.
+#[derive(Debug, thiserror::Error)]
+#[error("{} of the files cannot be used", .0.len())]
+pub struct InventoryError(pub Vec<(PathBuf, InventoryProblem)>);
+
+/// What is wrong with one file.
+#[derive(Debug, thiserror::Error)]
+pub enum InventoryProblem {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It claims to be a keystore and is broken.
+    #[error(transparent)]
+    Keystore(#[from] KeystoreError),
+    /// It names a public key that is no point of the group.
+    #[error("the public key in the file is no key")]
+    PublicKey,
+    /// It is something else, and was named on its own.
+    #[error("this is {}", .0.words())]
+    OtherKind(Kind),
+    /// It is no keystore, because it is not even JSON.
+    #[error("no keystore: {0}")]
+    NotJson(JsonError),
+    /// The same validator stands in another file, too.
+    #[error("the same validator as in {}", .0.display())]
+    SameValidator(PathBuf),
+    /// A folder without a keystore.
+    #[error("there is no keystore in this folder")]
+    EmptyFolder,
+}
+
+/// Reads every path: keystores, and folders of them. Folders inside are not entered.
+///
+/// # Errors
+/// [`InventoryError`] with every file that is wrong.
+pub fn inventory(paths: &[PathBuf], limits: KdfLimits) -> Result<Inventory, InventoryError> {
+    let mut found = Inventory::default();
+    let mut problems = Vec::new();
+    for path in paths {
+        match list_dir(path) {
+            Ok(entries) => {
+                let before = found.keystores.len() + problems.len();
+                for entry in entries {
+                    if entry.kind != EntryKind::File {
+                        found.strays.push(Stray { name: entry.name, what: "a folder" });
+                        continue;
+                    }
+                    match read_keystore(&entry.path, limits) {
+                        Ok(keystore) => found.keystores.push(keystore),
+                        Err(InventoryProblem::OtherKind(kind)) => {
+                            found.strays.push(Stray { name: entry.name, what: kind.words() });
+                        }
+                        Err(InventoryProblem::NotJson(_)) => {
+                            found.strays.push(Stray { name: entry.name, what: Kind::OtherText.words() });
+                        }
+                        // No keystore is that large.
+                        Err(InventoryProblem::Read(ReadError::TooLarge { .. })) => {
+                            found.strays.push(Stray { name: entry.name, what: "a file too large for a keystore" });
+                        }
+                        Err(problem) => problems.push((entry.path, problem)),
+                    }
+                }
+                if found.keystores.len() + problems.len() == before {
+                    problems.push((path.clone(), InventoryProblem::EmptyFolder));
+                }
+            }
+            Err(ReadError::NotADirectory { .. }) => match read_keystore(path, limits) {
+                Ok(keystore) => found.keystores.push(keystore),
+                Err(problem) => problems.push((path.clone(), problem)),
+            },
+            Err(error) => problems.push((path.clone(), error.into())),
+        }
+    }
+    found.keystores.sort_by(|a, b| natural_cmp(&a.name, &b.name).then_with(|| a.path.cmp(&b.path)));
+    refuse_repeated(&found.keystores, &mut problems);
+    if problems.is_empty() { Ok(found) } else { Err(InventoryError(problems)) }
+}
+
+fn read_keystore(path: &Path, limits: KdfLimits) -> Result<FoundKeystore, InventoryProblem> {
+    let bytes = read_bounded(&Source::Path(path.to_path_buf()), MAX_BYTES)?;
+    let detected = detect(&bytes);
+    let document = match (detected.kind, detected.document) {
+        (Kind::Keystore, Some(document)) => document,
+        (Kind::Keystore, None) => {
+            return Err(detected
+                .broken
+                .map_or(InventoryProblem::OtherKind(Kind::OtherJson), |error| KeystoreError::from(error).into()));
+        }
+        (Kind::OtherText, None) => {
+            return Err(detected
+                .broken
+                .map_or(InventoryProblem::OtherKind(Kind::OtherText), InventoryProblem::NotJson));
+        }
+        (kind, _) => return Err(InventoryProblem::OtherKind(kind)),
+    };
+    let keystore = Keystore::from_json(&document, limits)?;
+    let public_key = match keystore.public_key {
+        Some(bytes) => Some(PublicKey::from_bytes(&bytes).map_err(|_| InventoryProblem::PublicKey)?),
+        None => None,
+    };
+    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    Ok(FoundKeystore { path: path.to_path_buf(), name, keystore, public_key, digest: Sha256Digest::of(&bytes) })
+}
+
+/// The same validator twice would be registered twice: the second registration reverts and spoils every nonce behind it.
+fn refuse_repeated(keystores: &[FoundKeystore], problems: &mut Vec<(PathBuf, InventoryProblem)>) {
+    let mut by_key = HashMap::new();
+    let mut by_digest = HashMap::new();
+    for found in keystores {
+        let same_key = found.public_key.and_then(|key| by_key.insert(key, &found.path));
+        let same_content = by_digest.insert(found.digest, &found.path);
+        if let Some(earlier) = same_key.or(same_content) {
+            problems.push((found.path.clone(), InventoryProblem::SameValidator(earlier.clone())));
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! The numbered checks, what can be wrong at each, and the report that they end in.
+
+use dvkey_ceremony::bls::PointError;
+use dvkey_ceremony::share::SharingError;
+use dvkey_ceremony::threshold::ClusterSizeError;
+use dvkey_ceremony::{Address, Nonce, OperatorId, PublicKey};
+
+use crate::format::keyshares::{ItemError, Oddity};
+use crate::format::network::Network;
+use crate::format::operator_key_text::OperatorKeyTextError;
+use crate::format::operators::OperatorsError;
+
+/// A check on a keyshares file. Numbers and ids are stable: they never change their meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Check {
+    /// Every item has the fields of the format.
+    Structure,
+    /// There is a validator, and as many as asked for.
+    Count,
+    /// The validator public key is a point of the group.
+    ValidatorKey,
+    /// No validator stands twice.
+    Duplicates,
+    /// The number of operators is lawful.
+    ClusterSize,
+    /// Operator ids ascend and none stands twice.
+    IdOrder,
+    /// `sharesData` has exactly the length that the nodes expect.
+    Length,
+    /// The share public keys are points of the group, no two the same.
+    ShareKeys,
+    /// Any t shares make the validator key.
+    Degree,
+    /// One owner, and the one asked for.
+    Owner,
+    /// Nonces follow each other and fit into 16 bits.
+    Nonces,
+    /// The validator key signed owner and nonce.
+    Signature,
+    /// `data` says what `payload` says.
+    Agreement,
+    /// Operator keys are usable, and each belongs to one operator.
+    OperatorKeys,
+    /// One operator has one key in the whole file and in the list that was given.
+    OperatorKeysAgree,
+    /// Some key can open each sealed share.
+    SealedRange,
+    /// The network is the one asked for.
+    Network,
+    /// The provenance beside the file describes this very file.
+    Provenance,
+    /// Each sealed share opens to its share key: only the operators can tell.
+    Opens,
+}
+
+impl Check {
+    /// All checks, in the order in which they are made and shown.
+    pub const ALL: [Self; 19] = [
+        Self::Structure,
+        Self::Count,
+        Self::ValidatorKey,
+        Self::Duplicates,
+        Self::ClusterSize,
+        Self::IdOrder,
+        Self::Length,
+        Self::ShareKeys,
+        Self::Degree,
+        Self::Owner,
+        Self::Nonces,
+        Self::Signature,
+        Self::Agreement,
+        Self::OperatorKeys,
+        Self::OperatorKeysAgree,
+        Self::SealedRange,
+        Self::Network,
+        Self::Provenance,
+        Self::Opens,
+    ];
+
+    /// The stable id.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Structure => "K01",
+            Self::Count => "K02",
+            Self::ValidatorKey => "K03",
+            Self::Duplicates => "K04",
+            Self::ClusterSize => "K05",
+            Self::IdOrder => "K06",
+            Self::Length => "K07",
+            Self::ShareKeys => "K08",
+            Self::Degree => "K09",
+            Self::Owner => "K10",
+            Self::Nonces => "K11",
+            Self::Signature => "K12",
+            Self::Agreement => "K13",
+            Self::OperatorKeys => "K14",
+            Self::OperatorKeysAgree => "K15",
+            Self::SealedRange => "K16",
+            Self::Network => "K17",
+            Self::Provenance => "K18",
+            Self::Opens => "K19",
+        }
+    }
+
+    /// What holds when it passes.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Structure => "every item has the fields of the format",
+            Self::Count => "the number of validators",
+            Self::ValidatorKey => "the validator public key is a point of the group",
+            Self::Duplicates => "no validator stands twice",
+            Self::ClusterSize => "4, 7, 10 or 13 operators",
+            Self::IdOrder => "operator ids ascend, none twice",
+            Self::Length => "sharesData has exactly the right length",
+            Self::ShareKeys => "the share public keys are distinct points of the group",
+            Self::Degree => "any t shares make the validator key",
+            Self::Owner => "one owner",
+            Self::Nonces => "nonces follow each other, up to 65535",
+            Self::Signature => "the validator key signed owner and nonce",
+            Self::Agreement => "data says what payload says",
+            Self::OperatorKeys => "operator keys are usable RSA keys, one an operator",
+            Self::OperatorKeysAgree => "each operator has one key everywhere",
+            Self::SealedRange => "every sealed share can be a ciphertext",
+            Self::Network => "the network",
+            Self::Provenance => "provenance.json describes this very file",
+            Self::Opens => "every sealed share opens to its share key",
+        }
+    }
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Reason {
+    /// The item cannot be read.
+    #[error(transparent)]
+    Item(#[from] ItemError),
+    /// No validator at all.
+    #[error("the file holds no validator")]
+    Empty,
+    /// Another number than asked for.
+    #[error("{found} validators, {wanted} were expected")]
+    Count {
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        wanted: usize,
+    },
+    /// The public key is no key.
+    #[error("the validator public key is {0}")]
+    ValidatorKey(PointError),
+    /// The validator stands twice.
+    #[error("the same validator as number {}", first + 1)]
+    Duplicate {
+        /// The position of the other, from 0.
+        first: usize,
+    },
+    /// Not a lawful number.
+    #[error(transparent)]
+    ClusterSize(#[from] ClusterSizeError),
+    /// Ids out of order.
+    #[error("operator {1} stands behind {0}; the contract wants them ascending")]
+    Unsorted(OperatorId, OperatorId),
+    /// An id twice.
+    #[error("operator {0} stands twice")]
+    RepeatedId(OperatorId),
+    /// Wrong length.
+    #[error("sharesData has {found} bytes, {wanted} are right for {operators} operators")]
+    Length {
+        /// How many it has.
+        found: usize,
+        /// How many it should have.
+        wanted: usize,
+        /// For how many operators.
+        operators: usize,
+    },
+    /// A share public key is no key.
+    #[error("the share public key of operator {operator} is {problem}")]
+    ShareKey {
+        /// Whose.
+        operator: OperatorId,
+        /// What is wrong with it.
+        problem: PointError,
+    },
+    /// Two operators have the same share, or one has the validator key itself.
+    #[error("the share public key of operator {operator} is the same as {of}")]
+    RepeatedShareKey {
+        /// Whose.
+        operator: OperatorId,
+        /// What it is the same as.
+        of: SameAs,
+    },
+    /// The shares are not a sharing of the key.
+    #[error(transparent)]
+    Sharing(#[from] SharingError),
+    /// Not an address.
+    #[error("the owner {0:?} is not an address")]
+    OwnerForm(String),
+    /// The zero address.
+    #[error("the owner is the zero address")]
+    OwnerZero,
+    /// Another owner than the one asked for.
+    #[error("the owner is {found}, {wanted} was expected")]
+    OwnerDiffers {
+        /// What the file says.
+        found: Address,
+        /// What was asked for.
+        wanted: Address,
+    },
+    /// Another owner than the first item's.
+    #[error("the owner is {found}, the first validator's is {first}")]
+    OwnersMixed {
+        /// What the item says.
+        found: Address,
+        /// What the first item says.
+        first: Address,
+    },
+    /// Above the nodes' limit.
+    #[error("nonce {0} is above 65535, the largest that the nodes know")]
+    NonceTooLarge(u64),
+    /// Not the next nonce.
+    #[error("nonce {found}, {wanted} was expected here")]
+    NonceDiffers {
+        /// What the item says.
+        found: u64,
+        /// What it should be.
+        wanted: u64,
+    },
+    /// The signature bytes are no signature.
+    #[error("the signature is {0}")]
+    SignaturePoint(PointError),
+    /// The signature is not of this key over this owner and nonce.
+    #[error("the validator key did not sign owner {owner} with nonce {nonce}")]
+    Signature {
+        /// Which owner.
+        owner: Address,
+        /// Which nonce.
+        nonce: Nonce,
+    },
+    /// data and payload name different validators.
+    #[error("data.publicKey is another validator than payload.publicKey")]
+    PublicKeysDiffer,
+    /// data and payload name different operators.
+    #[error("data.operators are others than payload.operatorIds")]
+    OperatorsDiffer,
+    /// An operator key cannot be used.
+    #[error("the key of operator {operator}: {problem}")]
+    OperatorKey {
+        /// Whose.
+        operator: OperatorId,
+        /// What is wrong with it.
+        problem: OperatorKeyTextError,
+    },
+    /// Two operators have the same key.
+    #[error("operators {0} and {1} have the same key")]
+    SharedKey(OperatorId, OperatorId),
+    /// An operator's key differs from the one in another item.
+    #[error("operator {0} has another key than in an earlier item")]
+    KeyChanges(OperatorId),
+    /// An operator's key differs from the one in the list that was given.
+    #[error("operator {0} has another key in the list of operators")]
+    KeyDiffers(OperatorId),
+    /// An operator is not in the list that was given.
+    #[error(transparent)]
+    OperatorList(#[from] OperatorsError),
+    /// A sealed share that no key opens.
+    #[error("the sealed share of operator {0} is no ciphertext")]
+    NotACiphertext(OperatorId),
+    /// The file was made for another network.
+    #[error("made for {found}, {wanted} was expected")]
+    NetworkDiffers {
+        /// What the provenance says.
+        found: String,
+        /// What was asked for.
+        wanted: Network,
+    },
+    /// The provenance contradicts itself about the network.
+    #[error("provenance.json names {0} with a chain id or contract that is not that network's")]
+    NetworkContradiction(String),
+    /// The provenance is about another file of this name.
+    #[error("provenance.json describes another content of {0}")]
+    OtherContent(String),
+    /// The provenance cannot be read.
+    #[error("provenance.json: {0}")]
+    ProvenanceUnreadable(String),
+}
+
+/// What a share public key is the same as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameAs {
+    /// Another operator's.
+    Operator(OperatorId),
+    /// The validator's: this operator would hold the whole key.
+    Validator,
+}
+
+impl std::fmt::Display for SameAs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Operator(id) => write!(f, "that of operator {id}"),
+            Self::Validator => f.write_str("the validator public key: that operator would hold the whole key"),
+        }
+    }
+}
+
+/// Why a check says neither yes nor no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unknown {
+    /// Neither the file nor the caller names the owner or the nonce: nothing to check the signature against.
+    #[error("neither the file nor the command names the owner and the nonce that were signed")]
+    OwnerNonce,
+    /// The file names no operator keys, and no list was given.
+    #[error("the file names no operator keys, and no list of operators was given")]
+    OperatorKeys,
+    /// Only the holder of an operator's private key can open a sealed share.
+    #[error("only the operators can tell, with `dvkey open`")]
+    NeedsOperatorKeys,
+    /// A keyshares file names no network.
+    #[error("a keyshares file names no network, and no provenance.json lies beside it")]
+    NoNetwork,
+    /// An earlier check failed, so that this one has nothing to look at.
+    #[error("an earlier check failed")]
+    Blocked,
+}
+
+/// How a check ended.
+#[derive(Clone, Debug, Default)]
+pub struct CheckResult {
+    /// How often it held.
+    pub held: usize,
+    /// Where it did not, and why. The position is that of the validator, from 0; none for the file as a whole.
+    pub failures: Vec<(Option<usize>, Reason)>,
+    /// Why it could not be made, where it could not.
+    pub unknown: Option<Unknown>,
+}
+
+/// One validator of the file, as far as it could be read.
+#[derive(Clone, Debug)]
+pub struct ValidatorLine {
+    /// The public key.
+    pub public_key: Option<PublicKey>,
+    /// The nonce, from the file or from what was asked for.
+    pub nonce: Option<u64>,
+    /// The operator ids, as written.
+    pub operators: Vec<OperatorId>,
+    /// Whether any check failed for it.
+    pub good: bool,
+}
+
+/// The answer about a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every check that can be made holds.
+    Valid,
+    /// Some check does not hold.
+    NotValid,
+    /// Nothing is known to be wrong; what would have to be known is missing.
+    CannotJudge(Unknown),
+}
+
+/// What was found out about a keyshares file.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The answer.
+    pub verdict: Verdict,
+    /// One result for each check that applies, in order.
+    pub checks: Vec<(Check, CheckResult)>,
+    /// The validators, in the order of the file.
+    pub validators: Vec<ValidatorLine>,
+    /// The owner, when there is one.
+    pub owner: Option<Address>,
+    /// The network that the provenance names.
+    pub network: Option<String>,
+    /// What is unusual and harmless.
+    pub oddities: Vec<Oddity>,
+}
+
+impl Report {
+    /// The result of one check, if it applies.
+    #[must_use]
+    pub fn result(&self, check: Check) -> Option<&CheckResult> {
+        self.checks.iter().find(|(made, _)| *made == check).map(|(_, result)| result)
+    }
+
+    /// Every failure, with its check.
+    pub fn failures(&self) -> impl Iterator<Item = (Check, Option<usize>, &Reason)> {
+        self.checks
+            .iter()
+            .flat_map(|(check, result)| result.failures.iter().map(|(position, reason)| (*check, *position, reason)))
+    }
+}

@@ -1,0 +1,571 @@
+//! Judges a keyshares file of any origin, without any secret.
+
+use std::collections::{BTreeMap, HashMap};
+
+use dvkey_ceremony::bls::SignedMessage;
+use dvkey_ceremony::share::check_sharing;
+use dvkey_ceremony::{Address, Nonce, OperatorId, OwnerNonce, PublicKey, SharePublicKey, Signature, Threshold};
+
+use super::check::{Check, CheckResult, Reason, Report, SameAs, Unknown, ValidatorLine, Verdict};
+use crate::crypto::operator_key::is_zero_or_one;
+use crate::format::keyshares::{Item, KeysharesFile, SharesData, shares_data_length};
+use crate::format::network::Network;
+use crate::format::operator_key_text::{OperatorKeyText, OperatorKeyTextError};
+use crate::format::operators::OperatorList;
+use crate::format::provenance::Claims;
+
+/// What the caller knows; what is given is compared.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Expected<'a> {
+    /// The owner.
+    pub owner: Option<Address>,
+    /// The nonce of the first validator.
+    pub nonce: Option<Nonce>,
+    /// The network.
+    pub network: Option<Network>,
+    /// How many validators.
+    pub validators: Option<usize>,
+    /// The operators with their keys.
+    pub operators: Option<&'a OperatorList>,
+}
+
+/// The provenance that lies beside a file.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    /// What it says, or why it cannot be read.
+    pub claims: Result<Claims, String>,
+    /// The name of the file that is judged.
+    pub name: String,
+    /// The SHA-256 of that file, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Judges `file`. `jobs` threads share the work.
+#[must_use]
+pub fn judge(file: &KeysharesFile, expected: &Expected<'_>, beside: Option<&Beside>, jobs: usize) -> Report {
+    let mut results = Results::default();
+    let keys = KeyCache::new(file);
+    let context = Context { expected, keys: &keys };
+
+    count(file, expected, &mut results);
+    let positions: Vec<_> = file.items.iter().enumerate().collect();
+    let chunk = positions.len().div_ceil(jobs.max(1)).max(1);
+    let judged: Vec<Judged> = std::thread::scope(|scope| {
+        let workers: Vec<_> =
+            positions.chunks(chunk).map(|items| scope.spawn(|| judge_items(items, &context))).collect();
+        // A worker that panicked is a bug; its panic goes on here instead of a verdict.
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    let mut validators = Vec::with_capacity(judged.len());
+    for (position, judged) in judged.into_iter().enumerate() {
+        results.absorb(position, judged.results);
+        validators.push(judged.line);
+    }
+
+    duplicates(&validators, &mut results);
+    let owner = across_items(file, expected, &keys, &mut results);
+    let network = network(expected, beside, &mut results);
+    let validator_count = validators.len();
+    results.unknown(Check::Opens, Unknown::NeedsOperatorKeys);
+    results.settle(validator_count);
+
+    for (position, line) in validators.iter_mut().enumerate() {
+        line.good = !results.failed_at(position);
+    }
+    Report {
+        verdict: results.verdict(),
+        checks: results.into_checks(),
+        validators,
+        owner,
+        network,
+        oddities: file.oddities.clone(),
+    }
+}
+
+impl Report {
+    /// The same report with the provenance compared, too; nothing else is judged again.
+    #[must_use]
+    pub fn with_provenance(self, expected: &Expected<'_>, beside: &Beside) -> Self {
+        let mut results = Results(self.checks.into_iter().collect());
+        results.0.remove(&Check::Network);
+        results.0.remove(&Check::Provenance);
+        let network = network(expected, Some(beside), &mut results);
+        Self { verdict: results.verdict(), checks: results.into_checks(), network, ..self }
+    }
+}
+
+/// The results so far, by check.
+#[derive(Default)]
+struct Results(BTreeMap<Check, CheckResult>);
+
+impl Results {
+    fn held(&mut self, check: Check) {
+        self.0.entry(check).or_default().held += 1;
+    }
+
+    fn failed(&mut self, check: Check, position: Option<usize>, reason: impl Into<Reason>) {
+        self.0.entry(check).or_default().failures.push((position, reason.into()));
+    }
+
+    fn unknown(&mut self, check: Check, why: Unknown) {
+        self.0.entry(check).or_default().unknown.get_or_insert(why);
+    }
+
+    fn absorb(&mut self, position: usize, item: Vec<(Check, Outcome)>) {
+        for (check, outcome) in item {
+            match outcome {
+                Outcome::Holds => self.held(check),
+                Outcome::Fails(reason) => self.failed(check, Some(position), reason),
+                Outcome::Unknown(why) => self.unknown(check, why),
+            }
+        }
+    }
+
+    /// A check that was made for fewer validators than there are was blocked by an earlier failure.
+    fn settle(&mut self, validators: usize) {
+        for check in [Check::ShareKeys, Check::Degree, Check::Signature, Check::SealedRange, Check::Length] {
+            let result = self.0.entry(check).or_default();
+            let mut seen: Vec<_> = result.failures.iter().filter_map(|(position, _)| *position).collect();
+            seen.dedup();
+            if result.held + seen.len() < validators {
+                result.unknown.get_or_insert(Unknown::Blocked);
+            }
+        }
+    }
+
+    fn failed_at(&self, position: usize) -> bool {
+        self.0.values().any(|result| result.failures.iter().any(|(failed, _)| *failed == Some(position)))
+    }
+
+    fn verdict(&self) -> Verdict {
+        if self.0.values().any(|result| !result.failures.is_empty()) {
+            return Verdict::NotValid;
+        }
+        // What only the operators know, and what a keyshares file never says, leaves a file valid; the report says it.
+        let missing = [Check::Signature, Check::SealedRange, Check::Degree];
+        let unknown = missing.iter().filter_map(|check| self.0.get(check)?.unknown);
+        match unknown.into_iter().find(|why| matches!(why, Unknown::OwnerNonce | Unknown::Blocked)) {
+            Some(why) => Verdict::CannotJudge(why),
+            None => Verdict::Valid,
+        }
+    }
+
+    fn into_checks(self) -> Vec<(Check, CheckResult)> {
+        self.0.into_iter().collect()
+    }
+}
+
+enum Outcome {
+    Holds,
+    Fails(Reason),
+    Unknown(Unknown),
+}
+
+impl From<Result<(), Reason>> for Outcome {
+    fn from(result: Result<(), Reason>) -> Self {
+        match result {
+            Ok(()) => Self::Holds,
+            Err(reason) => Self::Fails(reason),
+        }
+    }
+}
+
+struct Context<'a> {
+    expected: &'a Expected<'a>,
+    keys: &'a KeyCache,
+}
+
+/// Every operator key text of the file, decoded once.
+struct KeyCache(HashMap<String, Result<OperatorKeyText, OperatorKeyTextError>>);
+
+impl KeyCache {
+    fn new(file: &KeysharesFile) -> Self {
+        let items = file.items.iter().flatten();
+        let operators = items.filter_map(|item| item.data.as_ref()?.operators.as_ref()).flatten();
+        let mut keys = HashMap::new();
+        for (_, text) in operators {
+            if !keys.contains_key(text) {
+                keys.insert(text.clone(), OperatorKeyText::parse(text));
+            }
+        }
+        Self(keys)
+    }
+
+    fn get(&self, text: &str) -> Result<&OperatorKeyText, OperatorKeyTextError> {
+        match self.0.get(text) {
+            Some(Ok(key)) => Ok(key),
+            Some(Err(problem)) => Err(*problem),
+            None => Err(OperatorKeyTextError::UnknownForm),
+        }
+    }
+}
+
+/// What was found out about one item.
+struct Judged {
+    results: Vec<(Check, Outcome)>,
+    line: ValidatorLine,
+}
+
+fn judge_items(
+    items: &[(usize, &Result<Item, crate::format::keyshares::ItemError>)],
+    context: &Context<'_>,
+) -> Vec<Judged> {
+    let mut signed = Vec::new();
+    let mut judged: Vec<_> = items
+        .iter()
+        .enumerate()
+        .map(|(place, (position, item))| match item {
+            Ok(item) => {
+                let (judged, statement) = judge_item(item, *position, context);
+                if let Some(statement) = statement {
+                    signed.push((place, statement));
+                }
+                judged
+            }
+            Err(error) => Judged {
+                results: vec![(Check::Structure, Outcome::Fails(error.clone().into()))],
+                line: ValidatorLine { public_key: None, nonce: None, operators: Vec::new(), good: false },
+            },
+        })
+        .collect();
+
+    // All signatures at once, which costs half; one by one only to find out which does not hold.
+    let statements: Vec<_> = signed.iter().map(|(_, statement)| statement.signed_message()).collect();
+    let all_hold = !statements.is_empty() && Signature::verify_all(&statements);
+    for (place, statement) in &signed {
+        let holds = all_hold || statement.signature.verify(&statement.public_key, &statement.digest);
+        let outcome = if holds {
+            Outcome::Holds
+        } else {
+            Outcome::Fails(Reason::Signature { owner: statement.message.owner, nonce: statement.message.nonce })
+        };
+        if let Some(judged) = judged.get_mut(*place) {
+            judged.results.push((Check::Signature, outcome));
+        }
+    }
+    judged
+}
+
+/// A signature that is still to be verified.
+struct Statement {
+    public_key: PublicKey,
+    message: OwnerNonce,
+    digest: [u8; 32],
+    signature: Signature,
+}
+
+impl Statement {
+    fn signed_message(&self) -> SignedMessage<'_> {
+        SignedMessage { public_key: &self.public_key, message: &self.digest, signature: &self.signature }
+    }
+}
+
+fn judge_item(item: &Item, position: usize, context: &Context<'_>) -> (Judged, Option<Statement>) {
+    let payload = &item.payload;
+    let ids = &payload.operator_ids;
+    let mut results = vec![(Check::Structure, Outcome::Holds)];
+    let mut result = |check: Check, outcome: Result<(), Reason>| results.push((check, outcome.into()));
+
+    let validator = PublicKey::from_bytes(&payload.public_key).map_err(Reason::ValidatorKey);
+    result(Check::ValidatorKey, validator.clone().map(drop));
+    let threshold = Threshold::ssv(ids.len()).map_err(Reason::from);
+    result(Check::ClusterSize, threshold.clone().map(drop));
+    result(Check::IdOrder, id_order(ids));
+    result(Check::Agreement, agreement(item));
+
+    let parts = match SharesData::cut(&payload.shares_data, ids.len()) {
+        Some(parts) if threshold.is_ok() => Ok(parts),
+        _ => {
+            let wanted = shares_data_length(ids.len());
+            Err(Reason::Length { found: payload.shares_data.len(), wanted, operators: ids.len() })
+        }
+    };
+    if threshold.is_ok() {
+        result(Check::Length, parts.as_ref().map(drop).map_err(Clone::clone));
+    }
+    operator_keys(item, context, &mut result);
+
+    let nonce = item.data.as_ref().and_then(|data| data.nonce).or_else(|| {
+        let first = context.expected.nonce?;
+        Some(u64::from(first.get()).saturating_add(position as u64))
+    });
+    let mut statement = None;
+    if let Ok(parts) = &parts {
+        let share_keys = share_keys(parts, ids, validator.as_ref().ok());
+        if let (Ok(shares), Ok(validator), Ok(threshold)) = (&share_keys, &validator, &threshold) {
+            result(Check::Degree, check_sharing(validator, shares, *threshold).map_err(Reason::from));
+        }
+        result(Check::ShareKeys, share_keys.map(drop));
+        sealed_range(item, parts, context, &mut results);
+
+        let owner = owner_of(item).or(context.expected.owner);
+        let signature = Signature::from_bytes(parts.signature).map_err(Reason::SignaturePoint);
+        match (validator.as_ref(), owner, nonce.map(Nonce::try_from), signature) {
+            (_, _, _, Err(reason)) => results.push((Check::Signature, Outcome::Fails(reason))),
+            (Ok(public_key), Some(owner), Some(Ok(nonce)), Ok(signature)) => {
+                let message = OwnerNonce { owner, nonce };
+                statement = Some(Statement { public_key: *public_key, message, digest: message.digest(), signature });
+            }
+            (Ok(_), None, _, _) | (Ok(_), _, None, _) => {
+                results.push((Check::Signature, Outcome::Unknown(Unknown::OwnerNonce)));
+            }
+            // The public key or the nonce was refused by its own check.
+            _ => {}
+        }
+    }
+    let line = ValidatorLine { public_key: validator.ok(), nonce, operators: ids.clone(), good: true };
+    (Judged { results, line }, statement)
+}
+
+fn id_order(ids: &[OperatorId]) -> Result<(), Reason> {
+    for pair in ids.windows(2) {
+        match pair {
+            [a, b] if a == b => return Err(Reason::RepeatedId(*a)),
+            [a, b] if a > b => return Err(Reason::Unsorted(*a, *b)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn agreement(item: &Item) -> Result<(), Reason> {
+    let Some(data) = &item.data else { return Ok(()) };
+    if data.public_key.as_ref().is_some_and(|key| *key != item.payload.public_key) {
+        return Err(Reason::PublicKeysDiffer);
+    }
+    if let Some(operators) = &data.operators {
+        let mut described: Vec<_> = operators.iter().map(|(id, _)| *id).collect();
+        let mut sent = item.payload.operator_ids.clone();
+        described.sort_unstable();
+        sent.sort_unstable();
+        if described != sent {
+            return Err(Reason::OperatorsDiffer);
+        }
+    }
+    Ok(())
+}
+
+fn operator_keys(item: &Item, context: &Context<'_>, result: &mut impl FnMut(Check, Result<(), Reason>)) {
+    let Some(operators) = item.data.as_ref().and_then(|data| data.operators.as_ref()) else { return };
+    let mut seen: Vec<(OperatorId, &OperatorKeyText)> = Vec::with_capacity(operators.len());
+    for (id, text) in operators {
+        let key = match context.keys.get(text) {
+            Ok(key) => key,
+            Err(problem) => return result(Check::OperatorKeys, Err(Reason::OperatorKey { operator: *id, problem })),
+        };
+        if let Some((other, _)) = seen.iter().find(|(_, other)| other.key == key.key) {
+            return result(Check::OperatorKeys, Err(Reason::SharedKey(*other, *id)));
+        }
+        seen.push((*id, key));
+    }
+    result(Check::OperatorKeys, Ok(()));
+}
+
+fn share_keys(
+    parts: &SharesData<'_>,
+    ids: &[OperatorId],
+    validator: Option<&PublicKey>,
+) -> Result<Vec<SharePublicKey>, Reason> {
+    let mut shares: Vec<(OperatorId, PublicKey)> = Vec::with_capacity(ids.len());
+    for (operator, bytes) in ids.iter().zip(&parts.share_public_keys) {
+        let operator = *operator;
+        let key = PublicKey::from_bytes(bytes).map_err(|problem| Reason::ShareKey { operator, problem })?;
+        if validator == Some(&key) {
+            return Err(Reason::RepeatedShareKey { operator, of: SameAs::Validator });
+        }
+        if let Some((other, _)) = shares.iter().find(|(_, other)| *other == key) {
+            return Err(Reason::RepeatedShareKey { operator, of: SameAs::Operator(*other) });
+        }
+        shares.push((operator, key));
+    }
+    Ok(shares.into_iter().map(|(id, public_key)| SharePublicKey { identifier: id.identifier(), public_key }).collect())
+}
+
+/// A sealed share is an integer between 1 and N - 1, where N is the operator's modulus. Without the keys the lower bound
+/// remains.
+fn sealed_range(item: &Item, parts: &SharesData<'_>, context: &Context<'_>, results: &mut Vec<(Check, Outcome)>) {
+    let mut all_keys = true;
+    for (id, sealed) in item.payload.operator_ids.iter().zip(&parts.sealed_shares) {
+        let could_open = match key_of(item, *id, context) {
+            Some(key) => key.key.could_open(sealed),
+            None => {
+                all_keys = false;
+                !is_zero_or_one(sealed)
+            }
+        };
+        if !could_open {
+            return results.push((Check::SealedRange, Outcome::Fails(Reason::NotACiphertext(*id))));
+        }
+    }
+    results.push((Check::SealedRange, Outcome::Holds));
+    if !all_keys {
+        results.push((Check::SealedRange, Outcome::Unknown(Unknown::OperatorKeys)));
+    }
+}
+
+/// The key of an operator, from the item or from the list that was given.
+fn key_of(item: &Item, id: OperatorId, context: &Context<'_>) -> Option<OperatorKeyText> {
+    let described = item.data.as_ref().and_then(|data| data.operators.as_ref());
+    let text = described.and_then(|operators| operators.iter().find(|(operator, _)| *operator == id));
+    match text {
+        Some((_, text)) => context.keys.get(text).ok().cloned(),
+        None => context.expected.operators.and_then(|list| list.key_of(id).ok()),
+    }
+}
+
+/// The owner that an item names, whatever the case of its letters.
+fn owner_of(item: &Item) -> Option<Address> {
+    item.data.as_ref()?.owner.as_ref()?.to_lowercase().parse().ok()
+}
+
+fn count(file: &KeysharesFile, expected: &Expected<'_>, results: &mut Results) {
+    let found = file.items.len();
+    match expected.validators {
+        Some(wanted) if wanted != found => results.failed(Check::Count, None, Reason::Count { found, wanted }),
+        _ if found == 0 => results.failed(Check::Count, None, Reason::Empty),
+        _ => results.held(Check::Count),
+    }
+}
+
+fn duplicates(validators: &[ValidatorLine], results: &mut Results) {
+    let mut first = HashMap::new();
+    for (position, line) in validators.iter().enumerate() {
+        let Some(key) = line.public_key else { continue };
+        match first.insert(key, position) {
+            None => results.held(Check::Duplicates),
+            Some(earlier) => {
+                results.failed(Check::Duplicates, Some(position), Reason::Duplicate { first: earlier });
+            }
+        }
+    }
+}
+
+/// What must be the same, or must follow, from item to item. Returns the file's owner.
+fn across_items(
+    file: &KeysharesFile,
+    expected: &Expected<'_>,
+    keys: &KeyCache,
+    results: &mut Results,
+) -> Option<Address> {
+    let mut first_owner = expected.owner;
+    let mut first_nonce = expected.nonce.map(|nonce| u64::from(nonce.get()));
+    let mut known: HashMap<OperatorId, &OperatorKeyText> = HashMap::new();
+    for (position, item) in file.items.iter().enumerate() {
+        let Ok(item) = item else { continue };
+        let data = item.data.clone().unwrap_or_default();
+        if let Some(owner) = &data.owner {
+            match owner.to_lowercase().parse::<Address>() {
+                Err(_) => results.failed(Check::Owner, Some(position), Reason::OwnerForm(owner.clone())),
+                Ok(found) if found.is_zero() => results.failed(Check::Owner, Some(position), Reason::OwnerZero),
+                Ok(found) => match (expected.owner, *first_owner.get_or_insert(found)) {
+                    (Some(wanted), _) if wanted != found => {
+                        results.failed(Check::Owner, Some(position), Reason::OwnerDiffers { found, wanted });
+                    }
+                    (None, first) if first != found => {
+                        results.failed(Check::Owner, Some(position), Reason::OwnersMixed { found, first });
+                    }
+                    _ => results.held(Check::Owner),
+                },
+            }
+        }
+        let implied = first_nonce.map(|first| first.saturating_add(position as u64));
+        if let Some(found) = data.nonce.or(implied) {
+            // The first nonce that is named fixes all others.
+            let first = *first_nonce.get_or_insert(found.saturating_sub(position as u64));
+            let wanted = first.saturating_add(position as u64);
+            if found > u64::from(u16::MAX) {
+                results.failed(Check::Nonces, Some(position), Reason::NonceTooLarge(found));
+            } else if found != wanted {
+                results.failed(Check::Nonces, Some(position), Reason::NonceDiffers { found, wanted });
+            } else {
+                results.held(Check::Nonces);
+            }
+        }
+        operator_keys_agree(item, position, expected, keys, &mut known, results);
+    }
+    first_owner
+}
+
+fn operator_keys_agree<'k>(
+    item: &Item,
+    position: usize,
+    expected: &Expected<'_>,
+    keys: &'k KeyCache,
+    known: &mut HashMap<OperatorId, &'k OperatorKeyText>,
+    results: &mut Results,
+) {
+    let mut good = true;
+    let mut fail = |reason: Reason| {
+        good = false;
+        results.failed(Check::OperatorKeysAgree, Some(position), reason);
+    };
+    let described = item.data.as_ref().and_then(|data| data.operators.as_deref()).unwrap_or_default();
+    for (id, text) in described {
+        let Ok(key) = keys.get(text) else { continue };
+        if known.get(id).is_some_and(|earlier| earlier.key != key.key) {
+            fail(Reason::KeyChanges(*id));
+        }
+        known.insert(*id, key);
+    }
+    if let Some(list) = expected.operators {
+        for id in &item.payload.operator_ids {
+            let described = described.iter().find(|(operator, _)| operator == id).map(|(_, text)| keys.get(text));
+            match (list.key_of(*id), described) {
+                (Err(error), _) => fail(error.into()),
+                (Ok(listed), Some(Ok(key))) if listed.key != key.key => fail(Reason::KeyDiffers(*id)),
+                _ => {}
+            }
+        }
+    }
+    if good {
+        match (described.is_empty(), expected.operators) {
+            (true, None) => results.unknown(Check::OperatorKeysAgree, Unknown::OperatorKeys),
+            _ => results.held(Check::OperatorKeysAgree),
+        }
+    }
+}
+
+/// Compares the provenance with the file and with the network asked for. Returns the network that it names.
+fn network(expected: &Expected<'_>, beside: Option<&Beside>, results: &mut Results) -> Option<String> {
+    let claims = match beside.map(|beside| (&beside.claims, beside)) {
+        None => None,
+        Some((Err(error), _)) => {
+            results.failed(Check::Provenance, None, Reason::ProvenanceUnreadable(error.clone()));
+            None
+        }
+        Some((Ok(claims), beside)) => match claims.outputs.iter().find(|(name, _)| *name == beside.name) {
+            Some((_, sha256)) if *sha256 == beside.sha256 => {
+                results.held(Check::Provenance);
+                Some(claims)
+            }
+            Some(_) => {
+                results.failed(Check::Provenance, None, Reason::OtherContent(beside.name.clone()));
+                Some(claims)
+            }
+            // It describes other files; this one only lies beside it.
+            None => None,
+        },
+    };
+    let Some(claims) = claims else {
+        if expected.network.is_some() {
+            results.unknown(Check::Network, Unknown::NoNetwork);
+        }
+        return None;
+    };
+    let consistent = claims.network.parse::<Network>().is_ok_and(|network| {
+        network.chain_id() == claims.chain_id && network.ssv_contract().eq_ignore_ascii_case(&claims.contract)
+    });
+    match expected.network {
+        _ if !consistent => {
+            results.failed(Check::Network, None, Reason::NetworkContradiction(claims.network.clone()));
+        }
+        Some(wanted) if wanted.name() != claims.network => {
+            results.failed(Check::Network, None, Reason::NetworkDiffers { found: claims.network.clone(), wanted });
+        }
+        _ => results.held(Check::Network),
+    }
+    Some(claims.network.clone())
+}
