@@ -3,6 +3,7 @@
 use std::fmt;
 
 use dvkey_ceremony::{SecretBytes, SecretKey};
+use rand_core::CryptoRng;
 use rsa::pkcs1::{DecodeRsaPrivateKey, DecodeRsaPublicKey};
 use rsa::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePublicKey};
 use rsa::traits::PublicKeyParts;
@@ -97,15 +98,12 @@ impl OperatorPublicKey {
     ///
     /// # Errors
     /// [`SealError`] when the RSA library refuses.
-    pub fn seal(&self, share: &SecretKey) -> Result<[u8; SEALED_BYTES], SealError> {
+    pub fn seal<R: CryptoRng + ?Sized>(&self, share: &SecretKey, rng: &mut R) -> Result<[u8; SEALED_BYTES], SealError> {
         let mut plaintext = SecretBytes::with_capacity(66);
         for part in [b"0x".as_slice(), share.to_hex().expose()] {
             plaintext.extend(part).map_err(|_| SealError)?;
         }
-        let sealed = self
-            .key
-            .encrypt(&mut random::system_infallible(), Pkcs1v15Encrypt, plaintext.expose())
-            .map_err(|_| SealError)?;
+        let sealed = self.key.encrypt(rng, Pkcs1v15Encrypt, plaintext.expose()).map_err(|_| SealError)?;
         sealed.try_into().map_err(|_| SealError)
     }
 

@@ -13,7 +13,7 @@ pub struct KeystoreFacts<'a> {
     pub file: &'a Path,
     /// Its public key: 96 lower-case hexadecimal digits without `0x`.
     pub public_key: Option<&'a str>,
-    /// Its position in the run.
+    /// Its place in the plan, from 0.
     pub index: usize,
 }
 

@@ -20,6 +20,7 @@ use crate::format::provenance::{
     self, CheckFacts, FileFacts, NetworkFacts, OperatorFacts, Provenance, RunFacts, Tool, ValidatorFacts,
 };
 use crate::machine::memory::Budget;
+use crate::machine::password::PasswordError;
 use crate::store::atomic::Mode;
 use crate::store::output_dir::OutputDir;
 use crate::store::write_error::WriteError;
@@ -31,7 +32,7 @@ pub trait Passwords: Sync {
     /// The password of a keystore, without asking anybody.
     ///
     /// # Errors
-    /// A sentence for people, with nothing secret in it.
+    /// [`RefusalCause::NoPassword`], [`RefusalCause::PasswordText`].
     fn get(&self, keystore: &PlannedKeystore) -> Result<Password, RefusalCause>;
 
     /// Asks a person again after `tries` wrong answers; `None` when nobody can be asked, or has been asked often enough.
@@ -109,7 +110,7 @@ pub struct Refusal {
 pub enum RefusalCause {
     /// There is no password for it.
     #[error("no password: {0}")]
-    NoPassword(String),
+    NoPassword(#[from] PasswordError),
     /// The password is not UTF-8.
     #[error(transparent)]
     PasswordText(#[from] crate::crypto::password::NotUtf8),
@@ -292,7 +293,7 @@ impl Run<'_> {
         })?;
         let mut sealed_shares = Vec::with_capacity(deal.shares.len());
         for (operator, share) in self.plan.request.cluster.operators().iter().zip(&deal.shares) {
-            sealed_shares.push(operator.key.key.seal(&share.secret)?);
+            sealed_shares.push(operator.key.key.seal(&share.secret, &mut random::system_infallible())?);
         }
         let message = OwnerNonce { owner: self.plan.request.owner, nonce: keystore.nonce };
         let item = NewItem {
