@@ -1,6 +1,7 @@
 //! dvkey: keys of distributed Ethereum validators, split, verified and explained, offline.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod crypto;
 pub mod format;
 pub mod machine;

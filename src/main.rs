@@ -1,4 +1,9 @@
-//! The program.
+//! The program: hands its arguments to the command line floor.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+#[expect(clippy::disallowed_methods, reason = "the arguments of the program are read here, once")]
+fn main() -> ExitCode {
+    dvkey::cli::run(std::env::args_os().collect())
+}

@@ -1,0 +1,242 @@
+//! The command line: every command, option and help text.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::format::network::Network;
+use crate::machine::memory::parse_size;
+
+/// Keys of distributed Ethereum validators: split, verified, explained; offline
+#[derive(Debug, Parser)]
+#[command(name = "dvkey", version, propagate_version = false, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, or valid              3  verification says no
+  1  bad, missing or unreadable  6  disk full, no permission to write
+     input; or cannot be judged  70 a bug in dvkey
+  2  wrong command line          130 interrupted
+
+Every error names a code; `dvkey explain CODE` says more.";
+
+/// How results and messages are shown.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct OutputArguments {
+    /// One JSON object a line on stdout, with a schema version
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Only errors and results
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// More detail
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Split keystores into shares for SSV operators and prove the result
+    #[command(after_help = SPLIT_EXAMPLES)]
+    Split(Box<SplitArguments>),
+    /// Judge keyshares of any origin, without secrets
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArguments),
+    /// For an operator: does my sealed share open, and does it match?
+    #[command(after_help = OPEN_EXAMPLES)]
+    Open(OpenArguments),
+    /// Say in words what a file is
+    Inspect(InspectArguments),
+    /// Version, build and the SHA-256 of this very program
+    #[command(name = "self")]
+    Self_,
+    /// Explain an error code; without one, list them all
+    Explain {
+        /// A code such as keystore.wrong-password
+        code: Option<String>,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print a manual page
+    Man {
+        /// A command; without one, the page of dvkey itself
+        command: Option<String>,
+    },
+}
+
+const SPLIT_EXAMPLES: &str = "\
+Examples:
+  dvkey split keystore-m_12381_3600_0_0_0.json
+      asks for what is missing, one question at a time
+  dvkey split keystores/ --operators operators.json --operator-ids 12,34,56,78 \\
+      --owner 0x81592c3DE184A3E2c0DCB5a261BC107Bfa91f494 --nonce 7 --network hoodi \\
+      --password-dir passwords/ --no-input
+  dvkey split keystores/ … --dry-run
+      shows the plan; decrypts and writes nothing
+
+Passwords never go on the command line. --password-command runs without a shell; {pubkey}, {file} and
+{index} are replaced, and DVKEY_PUBKEY, DVKEY_KEYSTORE and DVKEY_INDEX are set for it.";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  dvkey verify keyshares.json
+  dvkey verify keyshares-hoodi-81592c-nonce7/ --network hoodi --owner 0x8159… --nonce 7 --validators 3
+  dvkey verify keyshares.json --operators operators.json --json
+
+What is given is compared with the file, and a difference is a no.
+Exit code 0: valid. 3: not valid. 1: cannot be judged.";
+
+const OPEN_EXAMPLES: &str = "\
+Examples:
+  dvkey open keyshares.json --key encrypted_private_key.json --password-file password
+  dvkey open keyshares.json --key operator.pem
+
+Exit code 0: every sealed share for this operator opens and matches. 3: one does not.
+1: there is none, or the key cannot be used.";
+
+#[derive(Debug, Args)]
+pub(crate) struct SplitArguments {
+    /// Keystores (EIP-2335) and folders of them
+    #[arg(required = true, value_name = "KEYSTORE_OR_DIR")]
+    pub(crate) keystores: Vec<PathBuf>,
+    /// The operators and their keys: a list of any tool, or a keyshares file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) operators: Option<PathBuf>,
+    /// Which operators of the list, 4, 7, 10 or 13 of them
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub(crate) operator_ids: Vec<String>,
+    /// The address that will register the validators
+    #[arg(long, value_name = "0x…", allow_hyphen_values = true)]
+    pub(crate) owner: Option<String>,
+    /// The owner's registration nonce for the first validator, 0 to 65535
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) nonce: Option<String>,
+    /// The network they will be registered on
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) network: Option<NetworkName>,
+    /// The folder for the result [default: keyshares-<network>-<owner>-nonce<N>]
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) passwords: PasswordArguments,
+    /// Show the plan; decrypt nothing, write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Replace the result of an earlier run
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Never ask; a missing answer is an error
+    #[arg(long)]
+    pub(crate) no_input: bool,
+    /// Confirm the irreversible values in full instead of typing them back
+    #[arg(long, value_name = "owner=0x…,nonce=N")]
+    pub(crate) confirm: Option<String>,
+    /// Keystores at a time [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Memory for key derivation, such as 2GiB [default: what is free]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) memory: Option<u64>,
+    /// The most memory that one keystore may ask for [default: 1GiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) max_kdf_memory: Option<u64>,
+}
+
+/// One source of passwords at most.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct PasswordArguments {
+    /// A file with the password of all keystores; - is stdin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// A folder with a file for each: <pubkey>, <keystore>.txt
+    #[arg(long, value_name = "DIR")]
+    pub(crate) password_dir: Option<PathBuf>,
+    /// A command that prints the password of a keystore
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) password_command: Option<String>,
+    /// An open file descriptor with the password of all keystores
+    #[arg(long, value_name = "N")]
+    pub(crate) password_fd: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// Files and folders; - is stdin
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The operators and their keys, from a source that you trust
+    #[arg(long, value_name = "FILE")]
+    pub(crate) operators: Option<PathBuf>,
+    /// The owner that it should be for
+    #[arg(long, value_name = "0x…", allow_hyphen_values = true)]
+    pub(crate) owner: Option<String>,
+    /// The nonce that the first validator should have
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) nonce: Option<String>,
+    /// The network that it should be for
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) network: Option<NetworkName>,
+    /// How many validators there should be
+    #[arg(long, value_name = "N")]
+    pub(crate) validators: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OpenArguments {
+    /// The keyshares file; - is stdin
+    pub(crate) keyshares: PathBuf,
+    /// The operator's private key: PEM, base64 of PEM, or the node's encrypted key file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The password of an encrypted key file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Whose key it is, where the file does not say
+    #[arg(long, value_name = "ID")]
+    pub(crate) operator_id: Option<String>,
+    /// Never ask; a missing answer is an error
+    #[arg(long)]
+    pub(crate) no_input: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArguments {
+    /// Files and folders; - is stdin
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+/// A network as it is named on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NetworkName {
+    /// Ethereum itself
+    Mainnet,
+    /// The testnet for validators
+    Hoodi,
+    /// A testnet whose SSV contract is version 1
+    Sepolia,
+    /// A retired testnet
+    Holesky,
+}
+
+impl From<NetworkName> for Network {
+    fn from(name: NetworkName) -> Self {
+        match name {
+            NetworkName::Mainnet => Self::Mainnet,
+            NetworkName::Hoodi => Self::Hoodi,
+            NetworkName::Sepolia => Self::Sepolia,
+            NetworkName::Holesky => Self::Holesky,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! One file for each command: arguments in, workflow, rendering out.
+
+pub(super) mod about;
+pub(super) mod inspect;
+pub(super) mod open;
+pub(super) mod split;
+pub(super) mod verify;
+
+use std::path::Path;
+
+use dvkey_ceremony::{Address, Nonce};
+
+use super::codes::Code;
+use super::report::Failure;
+use crate::crypto::digest::Sha256Digest;
+use crate::format::operators::{self, OperatorList, WRAPS_ELSEWHERE};
+use crate::store::read::{Source, read_bounded};
+
+/// Reads an owner address as it was typed.
+fn parse_owner(text: &str) -> Result<Address, Failure> {
+    let owner: Address = text.parse().map_err(|error| Failure::owner(&error))?;
+    if owner.is_zero() {
+        return Err(Failure::new(Code::OwnerZero, "the owner is the zero address, which nobody can register with"));
+    }
+    Ok(owner)
+}
+
+/// Reads a nonce: plain decimal, no sign, no exponent, no leading zero.
+fn parse_nonce(text: &str) -> Result<Nonce, Failure> {
+    let form = || {
+        let shown: String = text.chars().take(40).collect();
+        Failure::new(Code::NonceForm, format!("{shown:?} is not a nonce; a nonce is a plain number from 0 to 65535"))
+    };
+    let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if text.is_empty() || !canonical {
+        return Err(form());
+    }
+    let number: u64 = text.parse().unwrap_or(u64::MAX);
+    Nonce::try_from(number).map_err(|error| match number {
+        u64::MAX => form(),
+        _ => Failure::new(Code::NonceTooLarge, error.to_string()),
+    })
+}
+
+/// Reads a list of operators, with the name and the digest of its file.
+fn read_operators(path: &Path) -> Result<(OperatorList, String, Sha256Digest), Failure> {
+    let source = Source::from_arg(path);
+    let bytes = read_bounded(&source, operators::MAX_BYTES)
+        .map_err(|error| Failure::read(Code::OperatorsUnreadable, &error))?;
+    let list = OperatorList::parse(&bytes)
+        .map_err(|error| Failure::operators(&error).cause(format!("file: {}", path.display())))?;
+    let name = path.file_name().map_or_else(|| source.to_string(), |name| name.to_string_lossy().into_owned());
+    Ok((list, name, Sha256Digest::of(&bytes)))
+}
+
+/// Which ids other tools of the field would read as another number, if any.
+fn wrapping_ids(ids: impl Iterator<Item = u64>) -> Option<String> {
+    let wrapping: Vec<_> = ids.filter(|id| *id >= WRAPS_ELSEWHERE).map(|id| id.to_string()).collect();
+    (!wrapping.is_empty()).then(|| wrapping.join(", "))
+}

@@ -1,0 +1,555 @@
+//! `dvkey split`: collect the answers, show the plan, make it, say what was made.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use dvkey_ceremony::{Address, Nonce, OperatorId};
+use serde::Serialize;
+
+use super::{parse_nonce, parse_owner, read_operators, wrapping_ids};
+use crate::cli::args::{NetworkName, SplitArguments};
+use crate::cli::codes::Code;
+use crate::cli::exit::Exit;
+use crate::cli::report::Failure;
+use crate::cli::ui::printer::{Printer, Tone, tone};
+use crate::cli::ui::progress::Progress;
+use crate::cli::ui::prompt::{self, TRIES};
+use crate::cli::ui::words::{count, ids, nonces, printable, short_key};
+use crate::crypto::digest::Sha256Digest;
+use crate::crypto::kdf::KdfLimits;
+use crate::crypto::password::{Password, Reading};
+use crate::format::network::Network;
+use crate::format::operators::{Cluster, OperatorList};
+use crate::machine::memory::{Budget, available, format_size};
+use crate::machine::password::{KeystoreFacts, PasswordSource, Passwords as Opened};
+use crate::store::output_dir::OutputDir;
+use crate::store::read::Source;
+use crate::workflow::split::{
+    Done, Event, OUTPUT_FILES, Passwords, Plan, PlannedKeystore, Ports, RefusalCause, Request, execute, inventory, plan,
+};
+
+/// How many keystores the plan shows.
+const SHOWN: usize = 20;
+
+pub(in crate::cli) fn run(
+    arguments: &SplitArguments,
+    passwords: Option<Opened>,
+    offline_enforced: bool,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let person = Person { arguments, printer, present: !arguments.no_input && printer.interactive() };
+    let limits = arguments.max_kdf_memory.map_or(KdfLimits::DEFAULT, |memory| KdfLimits { memory });
+    let inventory = inventory(&arguments.keystores, limits).map_err(|error| Failure::inventory(&error))?;
+    let confirm = arguments.confirm.as_deref().map(Confirmation::parse).transpose()?;
+
+    person.greet(inventory.keystores.len());
+    let network = person.network()?;
+    let (owner, owner_text) = person.owner()?;
+    let nonce = person.nonce()?;
+    let (list, cluster, operators_file) = person.operators()?;
+    let request =
+        Request { network, owner, owner_text, first_nonce: nonce, cluster, operator_list: list, operators_file };
+    let plan = plan(request, inventory).map_err(|error| Failure::plan(&error))?;
+    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(plan.default_folder()));
+    let left_over = interrupted_publication(&out);
+    let overwrite = arguments.force || left_over;
+    OutputDir::check(&out, &OUTPUT_FILES, overwrite).map_err(|error| Failure::write(&error))?;
+
+    warn(&plan, printer);
+    show_plan(&plan, &out, arguments.dry_run, printer);
+    if arguments.dry_run {
+        return Ok(Exit::Done);
+    }
+    match confirm {
+        Some(confirm) => confirm.must_agree(&plan)?,
+        None => person.confirms(&plan)?,
+    }
+    if left_over {
+        printer.detail("an earlier run was stopped between its two files; its provenance.json is replaced");
+    }
+    let output = OutputDir::prepare(&out, &OUTPUT_FILES, overwrite).map_err(|error| Failure::write(&error))?;
+    let passwords = person.passwords(passwords, &plan)?;
+    let done = make(&plan, &passwords, output, offline_enforced, arguments, printer)?;
+    show_done(&plan, &done, &out, printer);
+    Ok(Exit::Done)
+}
+
+/// A run that was killed between publishing its two files leaves a provenance without keyshares. It describes a file that
+/// never appeared, so that replacing it loses nothing.
+fn interrupted_publication(out: &Path) -> bool {
+    use crate::format::provenance::{Claims, FILE_NAME, MAX_BYTES};
+    use crate::store::read::{EntryKind, list_dir, read_bounded};
+    let Ok(entries) = list_dir(out) else { return false };
+    let ours: Vec<_> = entries.iter().filter(|entry| OUTPUT_FILES.contains(&entry.name.as_str())).collect();
+    let [only] = ours.as_slice() else { return false };
+    only.name == FILE_NAME
+        && only.kind == EntryKind::File
+        && read_bounded(&Source::Path(only.path.clone()), MAX_BYTES).is_ok_and(|bytes| Claims::parse(&bytes).is_ok())
+}
+
+/// Whoever runs the command, and what they already said.
+struct Person<'a> {
+    arguments: &'a SplitArguments,
+    printer: &'a Printer,
+    present: bool,
+}
+
+impl Person<'_> {
+    /// Says what is going on before the first question.
+    fn greet(&self, keystores: usize) {
+        let arguments = self.arguments;
+        let complete = arguments.network.is_some()
+            && arguments.owner.is_some()
+            && arguments.nonce.is_some()
+            && arguments.operators.is_some();
+        if self.present && !complete {
+            self.printer.message(&format!("{} found. A few questions, then the plan;", count(keystores, "keystore")));
+            self.printer.message("nothing is opened before you have seen it. Ctrl-C ends without a trace.");
+        }
+    }
+
+    fn network(&self) -> Result<Network, Failure> {
+        if let Some(name) = self.arguments.network {
+            return Ok(name.into());
+        }
+        self.must_be_present("the network", "--network")?;
+        let names: Vec<_> = Network::ALL.iter().map(|network| network.name()).collect();
+        prompt::ask(self.printer, &format!("Network ({})?", names.join(", ")), |answer| {
+            let name = <NetworkName as clap::ValueEnum>::from_str(answer, true);
+            name.map(Network::from).map_err(|_| Failure::new(Code::InputMissing, "that is none of the networks"))
+        })
+    }
+
+    fn owner(&self) -> Result<(Address, String), Failure> {
+        let read = |text: &str| parse_owner(text).map(|owner| (owner, text.to_owned()));
+        if let Some(text) = &self.arguments.owner {
+            return read(text);
+        }
+        self.must_be_present("the owner", "--owner")?;
+        prompt::ask(self.printer, "Owner, the address that will register the validators (0x…)?", read)
+    }
+
+    fn nonce(&self) -> Result<Nonce, Failure> {
+        if let Some(text) = &self.arguments.nonce {
+            return parse_nonce(text);
+        }
+        self.must_be_present("the nonce", "--nonce")?;
+        for line in [
+            "The nonce is how many validators this owner has registered on this network so",
+            "far, removed and failed ones included; 0 for the first. A wrong nonce costs fees",
+            "for nothing.",
+        ] {
+            self.printer.message(line);
+        }
+        prompt::ask(self.printer, "Registration nonce?", parse_nonce)
+    }
+
+    fn operators(&self) -> Result<(OperatorList, Cluster, (String, Sha256Digest)), Failure> {
+        let (list, name, digest) = match &self.arguments.operators {
+            Some(path) => read_operators(path)?,
+            None => {
+                self.must_be_present("the list of operators", "--operators")?;
+                prompt::ask(self.printer, "File with the operators and their keys?", |answer| {
+                    read_operators(Path::new(answer))
+                })?
+            }
+        };
+        let pick = |ids: Option<&[OperatorId]>| list.pick(ids).map_err(|error| Failure::operators(&error));
+        let cluster = if !self.arguments.operator_ids.is_empty() {
+            pick(Some(&parse_ids(self.arguments.operator_ids.iter().map(String::as_str))?))?
+        } else if self.present && dvkey_ceremony::Threshold::ssv(list.ids().len()).is_err() {
+            self.printer.message(&format!("The list has {}.", count(list.ids().len(), "operator")));
+            prompt::ask(self.printer, "Which of them, 4, 7, 10 or 13 ids (12,34,56,78)?", |answer| {
+                pick(Some(&parse_ids(answer.split(','))?))
+            })?
+        } else {
+            pick(None)?
+        };
+        Ok((list, cluster, (name, digest)))
+    }
+
+    /// At a terminal the values that cannot be changed later are typed back once.
+    fn confirms(&self, plan: &Plan) -> Result<(), Failure> {
+        if !self.present {
+            return Ok(());
+        }
+        let owner = plan.request.owner.to_checksum();
+        let last_six = owner.get(36..).unwrap_or_default();
+        prompt::read_back(self.printer, "Type the last six characters of the owner:", last_six)?;
+        prompt::read_back(self.printer, "Type the first nonce:", &plan.request.first_nonce.to_string())
+    }
+
+    /// The source of passwords that was named, or else the person.
+    fn passwords(&self, opened: Option<Opened>, plan: &Plan) -> Result<Supply<'_>, Failure> {
+        let options = &self.arguments.passwords;
+        let first_nonce = plan.request.first_nonce;
+        let source = if let Some(file) = &options.password_file {
+            Some(PasswordSource::File(Source::from_arg(file)))
+        } else if let Some(folder) = &options.password_dir {
+            Some(PasswordSource::Dir(folder.clone()))
+        } else {
+            options.password_fd.map(PasswordSource::Fd)
+        };
+        let opened = match (opened, source) {
+            (Some(opened), _) => Some(opened),
+            (None, Some(source)) => Some(source.open().map_err(|error| Failure::password(&error))?),
+            (None, None) => None,
+        };
+        if let Some(opened) = opened {
+            return Ok(Supply { printer: self.printer, first_nonce, source: SupplySource::Opened(opened) });
+        }
+        if !self.present {
+            return Err(Failure::missing(
+                "the password",
+                "--password-file, --password-dir, --password-command or --password-fd",
+            )
+            .code(Code::PasswordMissing));
+        }
+        let question = match plan.keystores.as_slice() {
+            [only] => format!("Password of {}:", printable(&only.found.name)),
+            all => format!("Password of the {} (others are asked for later):", count(all.len(), "keystore")),
+        };
+        let password = prompt::password(&question)?;
+        Ok(Supply { printer: self.printer, first_nonce, source: SupplySource::Typed(Mutex::new(password)) })
+    }
+
+    fn must_be_present(&self, what: &str, flag: &str) -> Result<(), Failure> {
+        if self.present { Ok(()) } else { Err(Failure::missing(what, flag)) }
+    }
+}
+
+impl Failure {
+    fn code(mut self, code: Code) -> Self {
+        self.code = code;
+        self.exit = code.exit();
+        self
+    }
+}
+
+fn parse_ids<'t>(texts: impl Iterator<Item = &'t str>) -> Result<Vec<OperatorId>, Failure> {
+    let parse = |text: &str| {
+        text.trim().parse().map_err(|error: dvkey_ceremony::identifier::IdentifierError| {
+            Failure::new(Code::OperatorsId, format!("operator id: {error}"))
+        })
+    };
+    texts.map(parse).collect()
+}
+
+/// `owner=0x…,nonce=7`: whole values, so that a script confirms what it means and not what it happens to get.
+struct Confirmation {
+    owner: Option<Address>,
+    nonce: Option<Nonce>,
+}
+
+impl Confirmation {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let mut confirmation = Self { owner: None, nonce: None };
+        for part in text.split(',') {
+            match part.split_once('=') {
+                Some(("owner", value)) if confirmation.owner.is_none() => {
+                    confirmation.owner = Some(parse_owner(value)?);
+                }
+                Some(("nonce", value)) if confirmation.nonce.is_none() => {
+                    confirmation.nonce = Some(parse_nonce(value)?);
+                }
+                _ => {
+                    let headline = "--confirm does not have the form owner=0x…,nonce=N";
+                    return Err(Failure::new(Code::ConfirmDiffers, headline));
+                }
+            }
+        }
+        Ok(confirmation)
+    }
+
+    fn must_agree(&self, plan: &Plan) -> Result<(), Failure> {
+        let (Some(owner), Some(nonce)) = (self.owner, self.nonce) else {
+            return Err(Failure::new(Code::ConfirmDiffers, "--confirm must name both owner and nonce"));
+        };
+        if owner != plan.request.owner || nonce != plan.request.first_nonce {
+            let headline = "what is confirmed is not what was asked for";
+            return Err(Failure::new(Code::ConfirmDiffers, headline)
+                .cause(format!("asked for: owner {}, nonce {}", plan.request.owner, plan.request.first_nonce))
+                .cause(format!("confirmed: owner {owner}, nonce {nonce}")));
+        }
+        Ok(())
+    }
+}
+
+fn warn(plan: &Plan, printer: &Printer) {
+    if let Some(wrapping) = wrapping_ids(plan.request.cluster.ids().iter().map(|id| id.get())) {
+        printer.warning(&format!(
+            "operator ids from 2147483648 up are read as other numbers by ssv-keys and the SSV SDK, \
+             and rounded in JavaScript from 9007199254740993 up: {wrapping}. The shares made here are right."
+        ));
+    }
+    let network = plan.request.network;
+    if !network.has_v2_contract() {
+        printer.warning(&format!("the SSV contract on {network} is version 1: a current wallet cannot register there"));
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonPlan<'a> {
+    schema: &'static str,
+    event: &'static str,
+    network: &'static str,
+    chain_id: u64,
+    contract: &'static str,
+    owner: String,
+    first_nonce: u16,
+    last_nonce: u16,
+    threshold: usize,
+    operator_ids: Vec<u64>,
+    keystores: Vec<JsonKeystore<'a>>,
+    left_alone: Vec<&'a str>,
+    out: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonKeystore<'a> {
+    name: &'a str,
+    nonce: u16,
+    public_key: Option<String>,
+    kdf: &'static str,
+}
+
+const SCHEMA: &str = "dvkey.split/1";
+
+/// The plan is a message before work, and the result of a dry run.
+fn show_plan(plan: &Plan, out: &Path, dry_run: bool, printer: &Printer) {
+    let request = &plan.request;
+    printer.object(&JsonPlan {
+        schema: SCHEMA,
+        event: "plan",
+        network: request.network.name(),
+        chain_id: request.network.chain_id(),
+        contract: request.network.ssv_contract(),
+        owner: request.owner.to_checksum(),
+        first_nonce: request.first_nonce.get(),
+        last_nonce: plan.last_nonce().get(),
+        threshold: request.cluster.threshold().t(),
+        operator_ids: request.cluster.ids().iter().map(|id| id.get()).collect(),
+        keystores: plan.keystores.iter().map(json_keystore).collect(),
+        left_alone: plan.strays.iter().map(|stray| stray.name.as_str()).collect(),
+        out: out.display().to_string(),
+    });
+    if printer.json() {
+        return;
+    }
+    let line = |text: &str| if dry_run { printer.result(text) } else { printer.message(text) };
+    let threshold = request.cluster.threshold();
+    let (first, last) = (request.first_nonce.get().into(), plan.last_nonce().get().into());
+    line(&tone(Tone::Bold, &format!("Plan: split {}", count(plan.keystores.len(), "keystore"))));
+    line(&format!("  network    {} (chain {})", request.network, request.network.chain_id()));
+    line(&format!("  owner      {}", request.owner));
+    line(&format!("  {:<10} {}", if first == last { "nonce" } else { "nonces" }, range(first, last)));
+    line(&format!("  operators  {}", ids(&request.cluster.ids())));
+    line(&format!("  threshold  {} of {}: {} may fail", threshold.t(), threshold.n(), threshold.faults()));
+    line(&format!("  output     {}", out.display()));
+    line(&tone(Tone::Faint, "   nonce  validator           keystore"));
+    let most = if printer.verbose() { usize::MAX } else { SHOWN };
+    for keystore in plan.keystores.iter().take(most) {
+        let key = keystore.found.public_key.as_ref().map_or("not named         ".to_owned(), short_key);
+        line(&format!("  {:>6}  {key}  {}", keystore.nonce, printable(&keystore.found.name)));
+    }
+    if plan.keystores.len() > most {
+        line(&format!("  and {} more; --verbose shows all", plan.keystores.len() - most));
+    }
+    if !plan.strays.is_empty() {
+        let strays: Vec<_> =
+            plan.strays.iter().map(|stray| format!("{} ({})", printable(&stray.name), stray.what)).collect();
+        line(&format!("  left alone: {}", strays.join(", ")));
+    }
+    if dry_run {
+        line("Nothing was decrypted and nothing was written.");
+    }
+}
+
+fn range(first: u64, last: u64) -> String {
+    if first == last { first.to_string() } else { format!("{first} to {last}") }
+}
+
+fn json_keystore(keystore: &PlannedKeystore) -> JsonKeystore<'_> {
+    JsonKeystore {
+        name: &keystore.found.name,
+        nonce: keystore.nonce.get(),
+        public_key: keystore.found.public_key.map(|key| key.to_string()),
+        kdf: keystore.found.keystore.envelope.kdf.name(),
+    }
+}
+
+/// Where the passwords of this run come from.
+struct Supply<'a> {
+    printer: &'a Printer,
+    first_nonce: Nonce,
+    source: SupplySource,
+}
+
+enum SupplySource {
+    Opened(Opened),
+    /// What was typed last: a correction counts for the keystores that are still to come, too.
+    Typed(Mutex<Password>),
+}
+
+fn last_typed(typed: &Mutex<Password>) -> MutexGuard<'_, Password> {
+    typed.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Passwords for Supply<'_> {
+    fn get(&self, keystore: &PlannedKeystore) -> Result<Password, RefusalCause> {
+        match &self.source {
+            SupplySource::Typed(typed) => Ok(last_typed(typed).duplicate()),
+            SupplySource::Opened(opened) => {
+                let public_key = keystore.found.public_key.map(|key| hex::encode(key.as_bytes()));
+                let facts = KeystoreFacts {
+                    file: &keystore.found.path,
+                    public_key: public_key.as_deref(),
+                    index: usize::from(keystore.nonce.get() - self.first_nonce.get()),
+                };
+                Ok(Password::new(opened.get(&facts)?)?)
+            }
+        }
+    }
+
+    fn ask_again(&self, keystore: &PlannedKeystore, tries: usize) -> Option<Password> {
+        let SupplySource::Typed(typed) = &self.source else { return None };
+        if tries >= TRIES {
+            return None;
+        }
+        let name = printable(&keystore.found.name);
+        self.printer.warning(&format!("that password does not open {name}"));
+        let question = format!("Password of {name}:");
+        let password = self.printer.around_the_bar(|| prompt::password(&question)).ok()?;
+        *last_typed(typed) = password.duplicate();
+        Some(password)
+    }
+
+    fn try_first_alone(&self) -> bool {
+        matches!(self.source, SupplySource::Typed(_))
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonValidator<'a> {
+    schema: &'static str,
+    event: &'static str,
+    keystore: &'a str,
+    public_key: String,
+    nonce: u16,
+    password_reading: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonDone {
+    schema: &'static str,
+    event: &'static str,
+    files: Vec<String>,
+    keyshares_sha256: String,
+    validators: usize,
+    first_nonce: u16,
+    last_nonce: u16,
+}
+
+fn make(
+    plan: &Plan,
+    passwords: &Supply<'_>,
+    output: OutputDir,
+    offline_enforced: bool,
+    arguments: &SplitArguments,
+    printer: &Printer,
+) -> Result<Done, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = arguments.jobs.map_or(cores, usize::from);
+    let memory = Budget::new(arguments.memory.unwrap_or_else(default_memory));
+    printer.detail(&format!("{} at a time, up to {} for key derivation", jobs, format_size(memory.total())));
+    let progress = Progress::start(printer, plan.keystores.len(), "splitting");
+    let events = |event: Event<'_>| match event {
+        Event::Split { keystore, public_key, reading } => {
+            progress.step();
+            if reading == Reading::Wealdtech {
+                printer.warning(&format!(
+                    "{} opened only with the wealdtech reading of its password (combining marks left out)",
+                    printable(&keystore.found.name)
+                ));
+            }
+            printer.object(&JsonValidator {
+                schema: SCHEMA,
+                event: "validator",
+                keystore: &keystore.found.name,
+                public_key: public_key.to_string(),
+                nonce: keystore.nonce.get(),
+                password_reading: reading.name(),
+            });
+        }
+        Event::Refused { refusal } => {
+            progress.step();
+            printer.detail(&format!("{}: {}", refusal.path.display(), refusal.cause));
+        }
+        Event::Judging => printer.detail("reading the files back and judging them"),
+        Event::Publishing => printer.detail("publishing"),
+    };
+    let created_at = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+    let ports = Ports { passwords, memory: &memory, jobs, output, created_at, offline_enforced, events: &events };
+    execute(plan, ports).map_err(|error| Failure::execute(&error))
+}
+
+/// What is free, less a tenth for everything else on the machine.
+fn default_memory() -> u64 {
+    let free = available().available;
+    free - free / 10
+}
+
+fn show_done(plan: &Plan, done: &Done, out: &Path, printer: &Printer) {
+    let request = &plan.request;
+    let (first, last) = (request.first_nonce.get(), plan.last_nonce().get());
+    printer.object(&JsonDone {
+        schema: SCHEMA,
+        event: "done",
+        files: done.files.iter().map(|file| file.display().to_string()).collect(),
+        keyshares_sha256: done.keyshares_digest.to_string(),
+        validators: done.validators.len(),
+        first_nonce: first,
+        last_nonce: last,
+    });
+    if printer.json() {
+        return;
+    }
+    printer.message(&format!(
+        "{} {} into {} shares each, read back from disk and verified",
+        tone(Tone::Good, "done:"),
+        count(done.validators.len(), "validator"),
+        request.cluster.threshold().n()
+    ));
+    for file in &done.files {
+        printer.result(&file.display().to_string());
+    }
+    let most = if printer.verbose() { usize::MAX } else { SHOWN };
+    for (public_key, nonce) in done.validators.iter().take(most) {
+        printer.message(&format!("  nonce {nonce:>5}  {public_key}"));
+    }
+    if done.validators.len() > most {
+        printer.message(&format!("  and {} more", done.validators.len() - most));
+    }
+    printer.message(&format!(
+        "next: register with {}, in this order, and nothing else of this owner in between",
+        nonces(first.into(), last.into())
+    ));
+    printer.message(&format!(
+        "check it anywhere: dvkey verify {} --network {} --owner {} --nonce {first}",
+        shell_word(out),
+        request.network,
+        request.owner
+    ));
+    printer.message("before the first validator runs on the SSV Network, its old client must be off for good:");
+    printer.message("a key that signs in two places is slashed");
+}
+
+/// A path as it can be pasted into a shell.
+fn shell_word(path: &Path) -> String {
+    shell_words::quote(&path.display().to_string()).into_owned()
+}

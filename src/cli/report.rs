@@ -1,0 +1,301 @@
+//! Turns every error into a headline, causes, a hint and a code: the only place that knows flags.
+
+use std::path::{Path, PathBuf};
+
+use dvkey_ceremony::address::AddressError;
+use serde::Serialize;
+
+use super::codes::Code;
+use super::exit::Exit;
+use super::ui::words::count;
+use crate::crypto::kdf::KdfError;
+use crate::crypto::keystore_cipher::EnvelopeError;
+use crate::format::keystore::{KeystoreError, UnlockError};
+use crate::format::operator_keystore::OperatorKeyFileError;
+use crate::format::operators::OperatorsError;
+use crate::machine::interrupt::InterruptError;
+use crate::machine::offline::OfflineError;
+use crate::machine::password::{PasswordError, TemplateError};
+use crate::store::read::ReadError;
+use crate::store::write_error::WriteError;
+use crate::workflow::split::{ExecuteError, InventoryError, InventoryProblem, PlanError, Refusal, RefusalCause};
+
+/// An error as people see it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: Code,
+    pub(crate) exit: Exit,
+    pub(crate) headline: String,
+    pub(crate) causes: Vec<String>,
+    pub(crate) hint: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct JsonFailure<'a> {
+    schema: &'static str,
+    code: &'static str,
+    exit: u8,
+    message: &'a str,
+    causes: &'a [String],
+    hint: Option<&'a str>,
+}
+
+/// How many files of a list of problems are shown.
+const SHOWN: usize = 20;
+
+impl Failure {
+    pub(crate) fn new(code: Code, headline: impl Into<String>) -> Self {
+        Self { code, exit: code.exit(), headline: headline.into(), causes: Vec::new(), hint: None }
+    }
+
+    pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn as_json(&self) -> JsonFailure<'_> {
+        JsonFailure {
+            schema: "dvkey.error/1",
+            code: self.code.text(),
+            exit: self.exit.code(),
+            message: &self.headline,
+            causes: &self.causes,
+            hint: self.hint.as_deref(),
+        }
+    }
+
+    pub(crate) fn bug() -> Self {
+        Self::new(Code::InternalBug, "dvkey hit a bug; nothing was written")
+            .hint("please report the line above; it holds nothing secret")
+    }
+
+    pub(crate) fn missing(what: &str, flag: &str) -> Self {
+        Self::new(Code::InputMissing, format!("{what} is missing"))
+            .hint(format!("give {flag}, or run at a terminal without --no-input to be asked"))
+    }
+
+    pub(crate) fn signals(error: InterruptError) -> Self {
+        Self::new(Code::MachineSignals, "signals cannot be handled, so that Ctrl-C could leave things behind")
+            .cause(error.to_string())
+    }
+
+    pub(crate) fn offline(error: OfflineError) -> Self {
+        Self::new(Code::MachineOffline, "the offline filter could not be made").cause(error.to_string())
+    }
+
+    pub(crate) fn read(code: Code, error: &ReadError) -> Self {
+        Self::new(code, error.to_string())
+    }
+
+    pub(crate) fn owner(error: &AddressError) -> Self {
+        match error {
+            AddressError::Form => Self::new(Code::OwnerForm, format!("the owner is not an address: {error}")),
+            AddressError::Checksum { .. } => Self::new(Code::OwnerChecksum, error.to_string())
+                .hint("copy the address again; type it in lower case only if you are sure of every digit"),
+        }
+    }
+
+    pub(crate) fn operators(error: &OperatorsError) -> Self {
+        let failure = |code| Self::new(code, error.to_string());
+        match error {
+            OperatorsError::Json(_)
+            | OperatorsError::Field(_)
+            | OperatorsError::UnknownShape
+            | OperatorsError::Empty => {
+                let headline = "the list of operators cannot be used";
+                Self::new(Code::OperatorsBroken, headline).cause(error.to_string())
+            }
+            OperatorsError::Id { .. } | OperatorsError::TwoIds { .. } => {
+                let headline = "the list of operators holds an id that is none";
+                Self::new(Code::OperatorsId, headline).cause(error.to_string())
+            }
+            OperatorsError::DuplicateId(_) | OperatorsError::AskedTwice(_) => failure(Code::OperatorsDuplicate),
+            OperatorsError::NotInList(_) => failure(Code::OperatorsNotInList)
+                .hint("look the id up, and get its key from the network or from the operator"),
+            OperatorsError::Key { .. } => failure(Code::OperatorsKey),
+            OperatorsError::SharedKey(..) => failure(Code::OperatorsSharedKey),
+            OperatorsError::Size(size) => failure(Code::OperatorsSize).hint(if size.0 > 13 {
+                "pick them with --operator-ids, as in --operator-ids 12,34,56,78"
+            } else {
+                "add or remove operators until there are 4, 7, 10 or 13"
+            }),
+        }
+    }
+
+    pub(crate) fn password(error: &PasswordError) -> Self {
+        Self::new(password_code(error), "there is no password").cause(error.to_string())
+    }
+
+    pub(crate) fn password_template(error: &TemplateError) -> Self {
+        Self::new(Code::PasswordCommand, "the password command cannot be used")
+            .cause(error.to_string())
+            .hint("no shell runs it: for pipes or variables write sh -c '…' and use \"$DVKEY_PUBKEY\"")
+    }
+
+    pub(crate) fn inventory(error: &InventoryError) -> Self {
+        let InventoryError(problems) = error;
+        let codes: Vec<_> = problems.iter().map(|(_, problem)| inventory_code(problem)).collect();
+        let code = match codes.as_slice() {
+            [first, rest @ ..] if rest.iter().all(|code| code == first) => *first,
+            _ => Code::KeystoreSeveral,
+        };
+        let headline = match problems.as_slice() {
+            [(path, problem)] => return Self::new(code, format!("{}: {problem}", path.display())).hint_for(code),
+            _ => format!("{} cannot be used; nothing was done", count(problems.len(), "file")),
+        };
+        let mut failure = Self::new(code, headline);
+        failure.list(problems.iter().map(|(path, problem)| (path, problem.to_string())));
+        failure.hint_for(code)
+    }
+
+    pub(crate) fn plan(error: &PlanError) -> Self {
+        match error {
+            PlanError::ZeroOwner => Self::new(Code::OwnerZero, error.to_string()),
+            PlanError::Nonces { .. } => Self::new(Code::NonceTooLarge, error.to_string()),
+        }
+    }
+
+    pub(crate) fn write(error: &WriteError) -> Self {
+        let failure = |code| Self::new(code, error.to_string());
+        match error {
+            WriteError::Exists { .. } => failure(Code::OutputExists)
+                .hint("choose another folder with --out; --force replaces the earlier result"),
+            WriteError::ParentMissing { .. } => failure(Code::OutputParent).hint("create the folder above it first"),
+            WriteError::NotADirectory { .. } | WriteError::NotAFile { .. } | WriteError::BadName { .. } => {
+                failure(Code::OutputParent).hint("choose another folder with --out")
+            }
+            WriteError::PermissionDenied { .. } => failure(Code::OutputPermission),
+            WriteError::ReadOnly { .. } => failure(Code::OutputReadOnly),
+            WriteError::NoSpace { .. } => failure(Code::OutputNoSpace),
+            _ => failure(Code::OutputFailed),
+        }
+    }
+
+    pub(crate) fn execute(error: &ExecuteError) -> Self {
+        match error {
+            ExecuteError::Refused { refusals, total } => Self::refusals(refusals, *total),
+            ExecuteError::Randomness(source) => {
+                Self::new(Code::MachineRandomness, error.to_string()).cause(source.to_string())
+            }
+            ExecuteError::Write(error) => Self::write(error),
+            ExecuteError::ReadBack(_) => Self::new(Code::InternalSelfCheck, error.to_string())
+                .hint("the disk or the memory of this machine may be failing; nothing was published"),
+            ExecuteError::NotValid(report) => {
+                let mut failure = Self::new(Code::InternalSelfCheck, error.to_string())
+                    .hint("nothing was published; please report this");
+                let failures = report.failures().take(SHOWN);
+                failure.causes = failures.map(|(check, _, reason)| format!("{} {reason}", check.id())).collect();
+                failure
+            }
+            ExecuteError::Dealer(_) | ExecuteError::Json(_) => Self::new(Code::InternalSelfCheck, error.to_string()),
+        }
+    }
+
+    pub(crate) fn operator_key(path: &Path, error: &OperatorKeyFileError) -> Self {
+        let failure = Self::new(Code::OpenKey, format!("{}: {error}", path.display()));
+        match error {
+            OperatorKeyFileError::Envelope(EnvelopeError::WrongPassword) => {
+                failure.hint("the password is the one that the operator's node is started with")
+            }
+            _ => failure,
+        }
+    }
+
+    fn refusals(refusals: &[Refusal], total: usize) -> Self {
+        let tried = || refusals.iter().filter(|refusal| !matches!(refusal.cause, RefusalCause::NotTried));
+        let codes: Vec<_> = tried().map(|refusal| refusal_code(&refusal.cause)).collect();
+        let code = match codes.as_slice() {
+            [first, rest @ ..] if rest.iter().all(|code| code == first) => *first,
+            _ => Code::KeystoreSeveral,
+        };
+        let mut failure = match (refusals, total) {
+            ([only], 1) => Self::new(code, format!("{}: {}", only.path.display(), only.cause)),
+            _ => {
+                let untried = refusals.len() - codes.len();
+                let untried = if untried == 0 { String::new() } else { format!(" ({untried} of them not tried)") };
+                let headline =
+                    format!("{} of {total} keystores could not be split{untried}; nothing was written", refusals.len());
+                let mut failure = Self::new(code, headline);
+                failure.list(tried().map(|refusal| (&refusal.path, refusal.cause.to_string())));
+                failure
+            }
+        };
+        if let Some(RefusalCause::Memory { wanted, .. }) = tried().map(|refusal| &refusal.cause).next() {
+            failure = failure.hint(format!("give at least --memory {}MiB", wanted.div_ceil(1 << 20)));
+        }
+        failure.hint_for(code)
+    }
+
+    /// What helps against a code, wherever it comes from.
+    fn hint_for(mut self, code: Code) -> Self {
+        let hint = match code {
+            Code::KeystoreWrongPassword => "check the password; for one password a keystore use --password-dir",
+            Code::KeystoreKdf => "if you trust the file, raise the bound with --max-kdf-memory",
+            Code::KeystoreSameValidator => "keep one of the two files; registering a validator twice fails on chain",
+            Code::KeystoreAccountWallet => "a validator keystore has version 4; this one holds an account",
+            Code::KeystoreBroken => "get the file again; nothing was skipped, so that no nonce moved",
+            Code::KeystoreSeveral => "nothing was skipped, so that no nonce moved; mend or move these files",
+            _ => return self,
+        };
+        self.hint.get_or_insert_with(|| hint.to_owned());
+        self
+    }
+
+    fn list<'p>(&mut self, problems: impl Iterator<Item = (&'p PathBuf, String)>) {
+        let mut left = 0usize;
+        for (position, (path, problem)) in problems.enumerate() {
+            if position < SHOWN {
+                self.causes.push(format!("{}: {problem}", path.display()));
+            } else {
+                left += 1;
+            }
+        }
+        if left > 0 {
+            self.causes.push(format!("and {left} more"));
+        }
+    }
+}
+
+fn inventory_code(problem: &InventoryProblem) -> Code {
+    match problem {
+        InventoryProblem::Read(_) => Code::KeystoreUnreadable,
+        InventoryProblem::Keystore(KeystoreError::AccountWallet(_)) => Code::KeystoreAccountWallet,
+        InventoryProblem::Keystore(KeystoreError::Kdf(KdfError::Memory { .. } | KdfError::Work(_))) => {
+            Code::KeystoreKdf
+        }
+        InventoryProblem::Keystore(_) => Code::KeystoreBroken,
+        InventoryProblem::PublicKey => Code::KeystorePublicKey,
+        InventoryProblem::OtherKind(crate::format::detect::Kind::AccountWallet) => Code::KeystoreAccountWallet,
+        InventoryProblem::OtherKind(_) | InventoryProblem::NotJson(_) => Code::KeystoreOtherKind,
+        InventoryProblem::SameValidator(_) => Code::KeystoreSameValidator,
+        InventoryProblem::EmptyFolder => Code::KeystoreNone,
+    }
+}
+
+fn password_code(error: &PasswordError) -> Code {
+    match error {
+        PasswordError::NotUtf8 { .. } => Code::PasswordEncoding,
+        PasswordError::Command { .. } | PasswordError::HelperNotStarted { .. } => Code::PasswordCommand,
+        _ => Code::PasswordSource,
+    }
+}
+
+fn refusal_code(cause: &RefusalCause) -> Code {
+    match cause {
+        RefusalCause::NoPassword(error) => password_code(error),
+        RefusalCause::PasswordText(_) => Code::PasswordEncoding,
+        RefusalCause::Unlock(UnlockError::Envelope(EnvelopeError::WrongPassword)) => Code::KeystoreWrongPassword,
+        RefusalCause::Unlock(UnlockError::Envelope(EnvelopeError::Kdf(_))) => Code::KeystoreKdf,
+        RefusalCause::Unlock(UnlockError::SecretKey(_)) => Code::KeystoreSecret,
+        RefusalCause::Unlock(UnlockError::PublicKeyDiffers { .. }) => Code::KeystorePublicKey,
+        RefusalCause::Memory { .. } => Code::KeystoreMemory,
+        RefusalCause::SameValidator(_) => Code::KeystoreSameValidator,
+        RefusalCause::Deal(_) | RefusalCause::Seal(_) => Code::InternalSelfCheck,
+        RefusalCause::NotTried => Code::KeystoreSeveral,
+    }
+}

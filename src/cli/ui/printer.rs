@@ -1,0 +1,167 @@
+//! Results on stdout, messages on stderr, colour on terminals only.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anstyle::{AnsiColor, Style};
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use super::words::printable;
+use crate::cli::args::OutputArguments;
+use crate::cli::report::Failure;
+
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const ODD: Style = AnsiColor::Yellow.on_default().bold();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const FAINT: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+
+/// How a word is to be shown.
+#[derive(Clone, Copy)]
+pub(crate) enum Tone {
+    Good,
+    Bad,
+    Odd,
+    Faint,
+    Bold,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        match self {
+            Self::Good => GOOD,
+            Self::Bad => BAD,
+            Self::Odd => ODD,
+            Self::Faint => FAINT,
+            Self::Bold => BOLD,
+        }
+    }
+}
+
+/// Where everything goes that people read.
+#[derive(Clone)]
+pub(crate) struct Printer {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    bar: Arc<Mutex<Option<ProgressBar>>>,
+}
+
+impl Printer {
+    pub(crate) fn new(output: &OutputArguments) -> Self {
+        Self { json: output.json, quiet: output.quiet, verbose: output.verbose, bar: Arc::default() }
+    }
+
+    /// Whether results are JSON.
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
+
+    pub(crate) fn verbose(&self) -> bool {
+        self.verbose
+    }
+
+    pub(crate) fn quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Whether somebody sits there who can answer.
+    pub(crate) fn interactive(&self) -> bool {
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Keeps messages from tearing a progress bar apart, while there is one.
+    pub(crate) fn set_bar(&self, bar: Option<ProgressBar>) {
+        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+    }
+
+    /// A line of the result, on stdout.
+    pub(crate) fn result(&self, line: &str) {
+        self.around_the_bar(|| {
+            let _ = writeln!(anstream::stdout(), "{line}");
+        });
+    }
+
+    /// A whole text as the result, on stdout.
+    pub(crate) fn text(&self, text: &[u8]) {
+        let _ = std::io::stdout().write_all(text);
+        let _ = std::io::stdout().flush();
+    }
+
+    /// An object of the result, on stdout, in JSON mode.
+    pub(crate) fn object(&self, object: &impl Serialize) {
+        if self.json
+            && let Ok(line) = serde_json::to_string(object)
+        {
+            self.result(&line);
+        }
+    }
+
+    /// A message on stderr; silenced by --quiet.
+    pub(crate) fn message(&self, line: &str) {
+        if !self.quiet {
+            self.say(line);
+        }
+    }
+
+    /// A detail on stderr; shown with --verbose.
+    pub(crate) fn detail(&self, line: &str) {
+        if self.verbose {
+            self.say(&tone(Tone::Faint, line));
+        }
+    }
+
+    /// Something to think about, on stderr; never silenced.
+    pub(crate) fn warning(&self, line: &str) {
+        self.say(&format!("{} {line}", tone(Tone::Odd, "warning:")));
+    }
+
+    /// A failure, on stderr; in JSON mode as an object on stdout, too.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        self.object(&failure.as_json());
+        self.say(&format!("{} {}", tone(Tone::Bad, "error:"), printable(&failure.headline)));
+        for cause in &failure.causes {
+            self.say(&format!("  {}", printable(cause)));
+        }
+        if let Some(hint) = &failure.hint {
+            self.say(&format!("{} {hint}", tone(Tone::Bold, "hint:")));
+        }
+        self.say(&tone(Tone::Faint, &format!("code: {0} (dvkey explain {0})", failure.code.text())));
+    }
+
+    /// The last words after Ctrl-C.
+    pub(crate) fn interrupted(&self) {
+        let bar = self.bar.lock().map(|mut bar| bar.take()).unwrap_or_default();
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        let _ = writeln!(anstream::stderr(), "\ninterrupted; nothing was left behind");
+    }
+
+    fn say(&self, line: &str) {
+        self.around_the_bar(|| {
+            let _ = writeln!(anstream::stderr(), "{line}");
+        });
+    }
+
+    /// Does something to the terminal while no progress bar is drawn.
+    pub(crate) fn around_the_bar<T>(&self, act: impl FnOnce() -> T) -> T {
+        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match bar {
+            Some(bar) => bar.suspend(act),
+            None => act(),
+        }
+    }
+}
+
+/// A word in a tone. Colour is stripped again where the output is no terminal.
+pub(crate) fn tone(tone: Tone, text: &str) -> String {
+    let style = tone.style();
+    format!("{style}{text}{style:#}")
+}
+
+/// Where a bug was hit; nothing of the panic's message, which could hold anything.
+pub(crate) fn bug_at(file: &str, line: u32) {
+    let _ = writeln!(anstream::stderr(), "panicked at {file}:{line}");
+}

@@ -1,0 +1,76 @@
+//! Questions to a person at a terminal: one at a time, three tries each.
+
+use std::io::Write;
+
+use dvkey_ceremony::SecretBytes;
+
+use super::printer::{Printer, Tone, tone};
+use crate::cli::codes::Code;
+use crate::cli::report::Failure;
+use crate::crypto::password::Password;
+use crate::machine::interrupt;
+
+/// How often a question is asked.
+pub(crate) const TRIES: usize = 3;
+
+/// The longest password that is taken from a terminal, in bytes; the same as from a file.
+const MAX_PASSWORD: usize = 4096;
+
+/// Asks until `read` takes the answer.
+pub(crate) fn ask<T>(
+    printer: &Printer,
+    question: &str,
+    read: impl Fn(&str) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut tries = 1;
+    loop {
+        let answer = line(question)?;
+        match read(answer.trim()) {
+            Ok(value) => return Ok(value),
+            Err(failure) if tries >= TRIES => return Err(failure),
+            Err(failure) => {
+                printer.warning(&failure.headline);
+                for cause in &failure.causes {
+                    printer.message(&format!("  {cause}"));
+                }
+            }
+        }
+        tries += 1;
+    }
+}
+
+/// Lets a person type a value back, so that a mistake is seen before it costs anything.
+pub(crate) fn read_back(printer: &Printer, question: &str, expected: &str) -> Result<(), Failure> {
+    let same = |answer: &str| {
+        if answer.eq_ignore_ascii_case(expected) {
+            return Ok(());
+        }
+        Err(Failure::new(Code::ConfirmDiffers, "that is not what stands above"))
+    };
+    ask(printer, question, same)
+}
+
+/// Asks for a password without showing it.
+pub(crate) fn password(question: &str) -> Result<Password, Failure> {
+    // The echo comes back even when Ctrl-C ends the question.
+    let _terminal = interrupt::remember_terminal();
+    let typed = rpassword::prompt_password(format!("{} ", tone(Tone::Bold, question)));
+    let typed = typed.map(|text| SecretBytes::new(text.into_bytes())).map_err(|error| {
+        Failure::new(Code::InputMissing, "no password could be read from the terminal").cause(error.to_string())
+    })?;
+    if typed.expose().len() > MAX_PASSWORD {
+        return Err(Failure::new(Code::PasswordSource, "the password is longer than 4096 bytes"));
+    }
+    Password::new(typed).map_err(|error| Failure::new(Code::PasswordEncoding, error.to_string()))
+}
+
+fn line(question: &str) -> Result<String, Failure> {
+    let _ = write!(anstream::stderr(), "{} ", tone(Tone::Bold, question));
+    let _ = anstream::stderr().flush();
+    let mut answer = String::new();
+    match std::io::stdin().read_line(&mut answer) {
+        Ok(1..) => Ok(answer),
+        Ok(0) => Err(Failure::new(Code::InputMissing, "the input ended before the question was answered")),
+        Err(error) => Err(Failure::new(Code::InputMissing, "the answer could not be read").cause(error.to_string())),
+    }
+}

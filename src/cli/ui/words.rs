@@ -1,0 +1,30 @@
+//! Small pieces of wording that several screens share.
+
+use dvkey_ceremony::{OperatorId, PublicKey};
+
+/// `1 validator`, `3 validators`.
+pub(crate) fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// `12, 34, 56, 78`
+pub(crate) fn ids(ids: &[OperatorId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The start and the end of a public key, enough to tell validators apart.
+pub(crate) fn short_key(key: &PublicKey) -> String {
+    let text = key.to_string();
+    let (start, end) = (text.get(..10).unwrap_or_default(), text.get(92..).unwrap_or_default());
+    format!("{start}…{end}")
+}
+
+/// `nonce 7`, `nonces 7 to 9`.
+pub(crate) fn nonces(first: u64, last: u64) -> String {
+    if first == last { format!("nonce {first}") } else { format!("nonces {first} to {last}") }
+}
+
+/// A path or a text of a file, safe to show on a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
