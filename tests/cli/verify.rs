@@ -1,0 +1,159 @@
+//! `dvkey verify` from outside: answers, exit codes, JSON, folders.
+
+use serde_json::Value;
+
+use crate::dvkey;
+use crate::support::{text, vectors};
+use crate::{OWNER, objects, split, stdout, workshop};
+
+fn write_vector(folder: &std::path::Path, id: &str) -> Value {
+    let vector = vectors(&format!("{id}.json"));
+    std::fs::write(folder.join("theirs.json"), text(&vector["keysharesFileText"])).unwrap();
+    let operators = serde_json::to_vec(&vector["operatorsInputOrder"]).unwrap();
+    std::fs::write(folder.join("their-operators.json"), operators).unwrap();
+    vector
+}
+
+#[test]
+fn files_of_every_peer_are_valid() {
+    let folder = workshop();
+    for id in 1..=8 {
+        let vector = write_vector(folder.path(), &format!("P0{id}"));
+        let nonce = vector["firstNonce"].to_string();
+        let assert = dvkey(folder.path())
+            .args(["verify", "theirs.json", "--operators", "their-operators.json", "--nonce", &nonce])
+            .args(["--owner", text(&vector["ownerAddressChecksummed"])])
+            .assert()
+            .success();
+        assert!(stdout(&assert).contains("theirs.json: VALID"), "{}", stdout(&assert));
+        assert!(stdout(&assert).contains("not checked: K19"), "what cannot be known is said");
+    }
+}
+
+#[test]
+fn a_difference_from_what_is_given_is_a_no() {
+    let folder = workshop();
+    write_vector(folder.path(), "P06");
+    split(folder.path(), "keystores", &[]).assert().success();
+    let run = |arguments: &[&str]| dvkey(folder.path()).arg("verify").args(arguments).assert();
+    run(&["theirs.json", "--nonce", "20", "--validators", "3"]).code(0);
+    for (arguments, check) in [
+        (&["theirs.json", "--nonce", "21"][..], "K11"),
+        (&["theirs.json", "--validators", "4"], "K02"),
+        (&["theirs.json", "--owner", OWNER], "K10"),
+        (&["theirs.json", "--operators", "operators.json"], "K15"),
+        (&["out/keyshares.json", "--network", "mainnet"], "K17"),
+        (&["out", "--network", "mainnet"], "K17"),
+    ] {
+        let said = stdout(&run(arguments).code(3));
+        assert!(said.contains("NOT VALID") && said.contains(check), "{arguments:?}: {said}");
+    }
+    // A network that nothing in the file names is not compared, and that is said.
+    let said = stdout(&run(&["theirs.json", "--network", "mainnet"]).code(0));
+    assert!(said.contains("not checked: K17"), "{said}");
+}
+
+#[test]
+fn the_provenance_beside_a_file_is_compared() {
+    let folder = workshop();
+    split(folder.path(), "keystores", &[]).assert().success();
+    let path = folder.path().join("out/keyshares.json");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{whole}\n")).unwrap();
+    let said = stdout(&dvkey(folder.path()).args(["verify", "out"]).assert().code(3));
+    assert!(said.contains("K18 provenance.json describes another content"), "{said}");
+    std::fs::write(&path, whole).unwrap();
+    let provenance = folder.path().join("out/provenance.json");
+    let claims = std::fs::read_to_string(&provenance).unwrap();
+    std::fs::write(&provenance, claims.replace("560048", "1")).unwrap();
+    let said = stdout(&dvkey(folder.path()).args(["verify", "out"]).assert().code(3));
+    assert!(said.contains("K17"), "{said}");
+    std::fs::write(&provenance, "{").unwrap();
+    dvkey(folder.path()).args(["verify", "out"]).assert().code(3);
+}
+
+#[test]
+fn what_cannot_be_judged_is_neither_yes_nor_no() {
+    let folder = workshop();
+    let write = |name: &str, content: &str| std::fs::write(folder.path().join(name), content).unwrap();
+    write("empty", "");
+    write("truncated.json", r#"{"version":"v1.2.0","shares":[{"payload":{"sharesData":"0x12"#);
+    write("other.json", "{}");
+    for path in [
+        "absent.json",
+        "empty",
+        "truncated.json",
+        "other.json",
+        "keystore-demo.json",
+        "operators.json",
+        "operator-12.pem",
+        "keystores/deposit_data-1700000000.json",
+        "keystores",
+        "node-12",
+    ] {
+        let said = stdout(&dvkey(folder.path()).args(["verify", path]).assert().code(1));
+        assert!(said.contains("CANNOT BE JUDGED"), "{path}: {said}");
+    }
+}
+
+#[test]
+fn one_no_among_many_is_a_no() {
+    let folder = workshop();
+    write_vector(folder.path(), "P01");
+    let good = std::fs::read_to_string(folder.path().join("theirs.json")).unwrap();
+    let bad = good.replace("\"ownerNonce\": 0", "\"ownerNonce\": 1");
+    std::fs::write(folder.path().join("bad.json"), bad).unwrap();
+    let run = |arguments: &[&str]| dvkey(folder.path()).arg("verify").args(arguments).assert();
+    run(&["theirs.json", "bad.json"]).code(3);
+    run(&["bad.json", "absent.json"]).code(3);
+    run(&["theirs.json", "absent.json"]).code(1);
+}
+
+#[test]
+fn stdin_is_read() {
+    let folder = workshop();
+    let vector = vectors("P02.json");
+    let assert =
+        dvkey(folder.path()).args(["verify", "-"]).write_stdin(text(&vector["keysharesFileText"])).assert().success();
+    assert!(stdout(&assert).contains("VALID"));
+}
+
+#[test]
+fn json_holds_every_check() {
+    let folder = workshop();
+    write_vector(folder.path(), "P07");
+    let assert = dvkey(folder.path()).args(["verify", "--json", "theirs.json", "absent.json"]).assert().code(1);
+    let lines = objects(&stdout(&assert));
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0]["schema"], "dvkey.verify/1");
+    assert_eq!(lines[0]["verdict"], "valid");
+    assert_eq!(lines[0]["validators"].as_array().unwrap().len(), 3);
+    let ids: Vec<_> = lines[0]["checks"].as_array().unwrap().iter().map(|check| text(&check["id"])).collect();
+    assert_eq!(ids[..3], ["K01", "K02", "K03"]);
+    assert_eq!(lines[0]["checks"].as_array().unwrap().last().unwrap()["result"], "unknown");
+    assert_eq!(lines[1]["verdict"], "cannot-judge");
+}
+
+#[test]
+fn unusual_files_name_the_readers_that_refuse_them() {
+    let folder = workshop();
+    let vector = vectors("P01.json");
+    let file = text(&vector["keysharesFileText"]);
+    for (from, to, note) in [
+        ("\"v1.2.0\"", "\"v1.1.0\"", "refused by ssv-keys 1.2"),
+        ("\"v1.2.0\"", "\"v1.2.1\"", "refused by ssv-keys 1.1, the SSV SDK"),
+        ("\"v1.2.0\"", "\"v4\"", "refused by ssv-keys 1.1, ssv-keys 1.2, the SSV SDK"),
+        ("\"ownerNonce\": 0", "\"ownerNonce\": \"0\"", "the nonce is a string; refused by"),
+        ("\"createdAt\"", "\"created\"", "no createdAt; no known reader minds"),
+    ] {
+        assert!(file.contains(from));
+        std::fs::write(folder.path().join("odd.json"), file.replacen(from, to, 1)).unwrap();
+        let said = stdout(&dvkey(folder.path()).args(["verify", "odd.json"]).assert().success());
+        assert!(said.contains(note), "{note}: {said}");
+    }
+    let normal = {
+        std::fs::write(folder.path().join("odd.json"), file).unwrap();
+        stdout(&dvkey(folder.path()).args(["verify", "odd.json"]).assert().success())
+    };
+    assert!(!normal.contains("note:"), "{normal}");
+}
