@@ -226,7 +226,7 @@ impl Failure {
             }
         };
         if let Some(RefusalCause::Memory { wanted, .. }) = tried().map(|refusal| &refusal.cause).next() {
-            failure = failure.hint(format!("give at least --memory {}MiB", wanted.div_ceil(1 << 20)));
+            failure = failure.hint(format!("give at least --memory {}MiB", wanted >> 20));
         }
         failure.hint_for(code)
     }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 /// A derivation with its parameters. Only the first 32 bytes of the output are ever used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kdf {
-    /// scrypt; takes `128 * r * (2^log_n + p + 2)` bytes of memory, near enough.
+    /// scrypt; see [`Kdf::memory`] for what it takes.
     Scrypt {
         /// log2 of the cost N.
         log_n: u8,
@@ -109,14 +109,18 @@ impl Kdf {
         }
     }
 
-    /// The memory that one derivation takes, in bytes; saturating.
+    /// The memory that one derivation takes, in whole MiB and in bytes; saturating.
+    ///
+    /// The large table has N blocks of `128 * r` bytes, the lanes have p, and two more are for work. Rounded down, so that
+    /// the usual keystore takes the 256 MiB that everybody says it takes.
     #[must_use]
     pub fn memory(&self) -> u64 {
         match self {
             Self::Scrypt { log_n, r, p, .. } => {
-                let blocks = 1u64.checked_shl(u32::from(*log_n)).unwrap_or(u64::MAX);
-                let blocks = blocks.saturating_add(u64::from(*p)).saturating_add(2);
-                blocks.saturating_mul(128).saturating_mul(u64::from(*r))
+                let table = 1u64.checked_shl(u32::from(*log_n)).unwrap_or(u64::MAX);
+                let blocks = table.saturating_add(u64::from(*p)).saturating_add(2);
+                let bytes = blocks.saturating_mul(128).saturating_mul(u64::from(*r));
+                bytes - bytes % (1 << 20)
             }
             Self::Pbkdf2 { .. } => 0,
         }
@@ -132,15 +136,11 @@ impl Kdf {
                 if *r == 0 || *p == 0 {
                     return Err(KdfError::Unlawful);
                 }
+                if self.memory() > limits.memory {
+                    return Err(KdfError::Memory { wanted: self.memory(), limit: limits.memory });
+                }
                 let work = 1u64.checked_shl(u32::from(*log_n)).unwrap_or(u64::MAX);
                 let work = work.saturating_mul(u64::from(*r)).saturating_mul(u64::from(*p));
-                // The bound counts the large table, so that 1 GiB admits the keystore whose N * r is exactly that.
-                let table = 1u64.checked_shl(u32::from(*log_n)).unwrap_or(u64::MAX);
-                let table = table.saturating_mul(128).saturating_mul(u64::from(*r));
-                let lanes = u64::from(*p).saturating_mul(128).saturating_mul(u64::from(*r));
-                if table.max(lanes) > limits.memory {
-                    return Err(KdfError::Memory { wanted: table.max(lanes), limit: limits.memory });
-                }
                 if work > KdfLimits::SCRYPT_WORK.max(limits.memory / 128) {
                     return Err(KdfError::Work(work >> 21));
                 }
@@ -184,7 +184,10 @@ mod tests {
         for (n, r, p) in [(1 << 18, 8, 1), (1 << 14, 8, 1), (1 << 20, 8, 1), (2, 1, 1), (1 << 14, 8, 5)] {
             assert_eq!(check(n, r, p), Ok(()), "{n} {r} {p}");
         }
-        assert_eq!(Kdf::scrypt(1 << 18, 8, 1, vec![]).unwrap().memory() >> 20, 256);
+        assert_eq!(Kdf::scrypt(1 << 18, 8, 1, vec![]).unwrap().memory(), 256 << 20);
+        assert_eq!(Kdf::scrypt(1 << 20, 8, 1, vec![]).unwrap().memory(), 1 << 30);
+        // Few large blocks: the lanes and the work blocks weigh as much as the table.
+        assert_eq!(Kdf::scrypt(2, 1 << 20, 1, vec![]).unwrap().memory(), 5 << 27);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod open;
 mod passwords;
 mod refusals;
 mod split;
+mod terminal;
 mod verify;
 
 use std::path::Path;
