@@ -16,6 +16,7 @@ use clap::error::ErrorKind;
 use crate::machine::{harden, interrupt, offline, password, password_helper};
 
 use args::{Arguments, Command};
+use codes::Code;
 use exit::Exit;
 use report::Failure;
 use ui::printer::Printer;
@@ -41,6 +42,11 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     let printer = Printer::new(&arguments.output);
     let outcome = std::panic::catch_unwind(|| dispatch(arguments, &printer));
     let exit = match outcome {
+        Ok(Ok(_)) if printer.results_lost() => {
+            let failure = Failure::new(Code::OutputFailed, "the results could not be written to stdout");
+            printer.failure(&failure);
+            failure.exit
+        }
         Ok(Ok(exit)) => exit,
         Ok(Err(failure)) => {
             printer.failure(&failure);

@@ -1,6 +1,6 @@
 //! Turns every error into a headline, causes, a hint and a code: the only place that knows flags.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dvkey_ceremony::address::AddressError;
 use serde::Serialize;
@@ -145,11 +145,11 @@ impl Failure {
             _ => Code::KeystoreSeveral,
         };
         let headline = match problems.as_slice() {
-            [(path, problem)] => return Self::new(code, format!("{}: {problem}", path.display())).hint_for(code),
+            [(path, problem)] => return Self::new(code, about(path, problem)).hint_for(code),
             _ => format!("{} cannot be used; nothing was done", count(problems.len(), "file")),
         };
         let mut failure = Self::new(code, headline);
-        failure.list(problems.iter().map(|(path, problem)| (path, problem.to_string())));
+        failure.list(problems.iter().map(|(path, problem)| about(path, problem)));
         failure.hint_for(code)
     }
 
@@ -214,14 +214,14 @@ impl Failure {
             _ => Code::KeystoreSeveral,
         };
         let mut failure = match (refusals, total) {
-            ([only], 1) => Self::new(code, format!("{}: {}", only.path.display(), only.cause)),
+            ([only], 1) => Self::new(code, about(&only.path, &only.cause)),
             _ => {
                 let untried = refusals.len() - codes.len();
                 let untried = if untried == 0 { String::new() } else { format!(" ({untried} of them not tried)") };
                 let headline =
                     format!("{} of {total} keystores could not be split{untried}; nothing was written", refusals.len());
                 let mut failure = Self::new(code, headline);
-                failure.list(tried().map(|refusal| (&refusal.path, refusal.cause.to_string())));
+                failure.list(tried().map(|refusal| about(&refusal.path, &refusal.cause)));
                 failure
             }
         };
@@ -239,6 +239,7 @@ impl Failure {
             Code::KeystoreSameValidator => "keep one of the two files; registering a validator twice fails on chain",
             Code::KeystoreAccountWallet => "a validator keystore has version 4; this one holds an account",
             Code::KeystoreBroken => "get the file again; nothing was skipped, so that no nonce moved",
+            Code::PasswordSource => "`dvkey explain password.source` lists the names that are looked for in a folder",
             Code::KeystoreSeveral => "nothing was skipped, so that no nonce moved; mend or move these files",
             _ => return self,
         };
@@ -246,11 +247,11 @@ impl Failure {
         self
     }
 
-    fn list<'p>(&mut self, problems: impl Iterator<Item = (&'p PathBuf, String)>) {
+    fn list(&mut self, problems: impl Iterator<Item = String>) {
         let mut left = 0usize;
-        for (position, (path, problem)) in problems.enumerate() {
+        for (position, problem) in problems.enumerate() {
             if position < SHOWN {
-                self.causes.push(format!("{}: {problem}", path.display()));
+                self.causes.push(problem);
             } else {
                 left += 1;
             }
@@ -259,6 +260,12 @@ impl Failure {
             self.causes.push(format!("and {left} more"));
         }
     }
+}
+
+/// A problem with its file, named once.
+fn about(path: &Path, problem: &dyn std::fmt::Display) -> String {
+    let (path, problem) = (path.display().to_string(), problem.to_string());
+    if problem.starts_with(&path) { problem } else { format!("{path}: {problem}") }
 }
 
 fn inventory_code(problem: &InventoryProblem) -> Code {

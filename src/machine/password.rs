@@ -42,7 +42,7 @@ pub enum PasswordError {
         origin: String,
     },
     /// No file in the directory belongs to the keystore.
-    #[error("{keystore}: no password file in {dir} (looked for: {names})", keystore = keystore.display(), dir = dir.display(), names = looked_for.join(", "))]
+    #[error("no password file for it in {dir}", dir = dir.display())]
     NoFile {
         /// The keystore.
         keystore: PathBuf,
@@ -52,7 +52,7 @@ pub enum PasswordError {
         looked_for: Vec<String>,
     },
     /// More than one file in the directory belongs to the keystore.
-    #[error("{keystore}: several password files in {dir}: {names}", keystore = keystore.display(), dir = dir.display(), names = found.join(", "))]
+    #[error("several password files for it in {dir}: {names}", dir = dir.display(), names = found.join(", "))]
     SeveralFiles {
         /// The keystore.
         keystore: PathBuf,
@@ -62,19 +62,19 @@ pub enum PasswordError {
         found: Vec<String>,
     },
     /// The command asks for a public key and the keystore states none.
-    #[error("{keystore}: states no public key", keystore = keystore.display())]
+    #[error("the keystore names no public key")]
     NoPublicKey {
         /// The keystore.
         keystore: PathBuf,
     },
     /// What the keystore states as its public key is none.
-    #[error("{keystore}: the stated public key is malformed", keystore = keystore.display())]
+    #[error("the public key that the keystore names is malformed")]
     BadPublicKey {
         /// The keystore.
         keystore: PathBuf,
     },
     /// The command gave no password for this keystore.
-    #[error("{keystore}: password command {program:?}: {error}", keystore = keystore.display())]
+    #[error("password command {program:?}: {error}")]
     Command {
         /// The keystore.
         keystore: PathBuf,

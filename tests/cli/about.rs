@@ -98,3 +98,16 @@ fn snapshot(name: &str, text: &str) {
     assert_eq!(text, recorded, "{name} changed; UPDATE_SNAPSHOTS=1 accepts it");
     assert!(fixture("split").exists());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_cannot_be_written_are_no_success() {
+    use std::process::{Command, Stdio};
+    let full = || Stdio::from(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    for arguments in [&["explain"][..], &["man"], &["self"], &["--json", "self"]] {
+        let program = assert_cmd::cargo::cargo_bin("dvkey");
+        let output = Command::new(program).args(arguments).stdout(full()).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(6), "{arguments:?}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("code: output.failed "));
+    }
+}

@@ -59,7 +59,7 @@ fn show(answer: &Answer, printer: &Printer) {
             printer.result(&format!(
                 "{file}: {}: {}",
                 tone(Tone::Odd, "CANNOT BE JUDGED"),
-                printable(&why.to_string())
+                printable(why.to_string().trim_start_matches(&format!("{}: ", answer.file)))
             ));
             if let Some(hint) = cannot_judge_hint(why) {
                 printer.message(&format!("  {hint}"));

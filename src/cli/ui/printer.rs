@@ -1,6 +1,7 @@
 //! Results on stdout, messages on stderr, colour on terminals only.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anstyle::{AnsiColor, Style};
@@ -46,11 +47,18 @@ pub(crate) struct Printer {
     quiet: bool,
     verbose: bool,
     bar: Arc<Mutex<Option<ProgressBar>>>,
+    results_lost: Arc<AtomicBool>,
 }
 
 impl Printer {
     pub(crate) fn new(output: &OutputArguments) -> Self {
-        Self { json: output.json, quiet: output.quiet, verbose: output.verbose, bar: Arc::default() }
+        Self {
+            json: output.json,
+            quiet: output.quiet,
+            verbose: output.verbose,
+            bar: Arc::default(),
+            results_lost: Arc::default(),
+        }
     }
 
     /// Whether results are JSON.
@@ -78,15 +86,25 @@ impl Printer {
 
     /// A line of the result, on stdout.
     pub(crate) fn result(&self, line: &str) {
-        self.around_the_bar(|| {
-            let _ = writeln!(anstream::stdout(), "{line}");
-        });
+        self.around_the_bar(|| self.note(writeln!(anstream::stdout(), "{line}")));
     }
 
     /// A whole text as the result, on stdout.
     pub(crate) fn text(&self, text: &[u8]) {
-        let _ = std::io::stdout().write_all(text);
-        let _ = std::io::stdout().flush();
+        let mut stdout = std::io::stdout();
+        self.note(stdout.write_all(text).and_then(|()| stdout.flush()));
+    }
+
+    /// Whether a result could not be written to stdout, for another reason than that its reader had read enough.
+    pub(crate) fn results_lost(&self) -> bool {
+        self.note(std::io::stdout().flush());
+        self.results_lost.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, written: std::io::Result<()>) {
+        if written.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
+            self.results_lost.store(true, Ordering::Relaxed);
+        }
     }
 
     /// An object of the result, on stdout, in JSON mode.
