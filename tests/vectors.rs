@@ -268,6 +268,30 @@ fn what_is_given_settles_what_the_file_leaves_open() {
     }
 }
 
+/// Fewer shares than t make the key: the chain would take it, and a few operators could take the key.
+#[test]
+fn a_sharing_of_too_low_degree_is_a_no() {
+    let file = vectors("P01.json");
+    let mut document: Value = serde_json::from_str(text(&file["keysharesFileText"])).unwrap();
+    let secret = hex_bytes(&file["keystores"][0]["secretKey"]);
+    let line = Polynomial::from_coefficients(vec![
+        Scalar::from_be_bytes(&secret.try_into().unwrap()).unwrap(),
+        Scalar::from_u64(12_345),
+    ]);
+    let payload = &mut document["shares"][0]["payload"];
+    let mut shares = hex_bytes(&payload["sharesData"]);
+    for (slot, id) in [1u64, 2, 3, 4].into_iter().enumerate() {
+        let share = SecretKey::from_scalar(&line.evaluate(Identifier::try_from(id).unwrap())).unwrap();
+        let start = 96 + 48 * slot;
+        shares.splice(start..start + 48, share.public_key().as_bytes().iter().copied());
+    }
+    payload["sharesData"] = format!("0x{}", hex::encode(shares)).into();
+    let report = judge_document(&document, &Expected::default());
+    let failures: Vec<_> = report.failures().map(|(check, _, reason)| (check, reason.to_string())).collect();
+    let reason = "fewer shares than the threshold make the validator key".to_owned();
+    assert_eq!(failures, [(Check::Degree, reason)]);
+}
+
 /// The verdict without any option, and the first check that says no.
 fn expected_verdict(mutation: &str) -> (Verdict, Option<Check>) {
     let check = match mutation {

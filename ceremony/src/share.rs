@@ -49,14 +49,20 @@ pub enum SharingError {
     /// The n share public keys and the validator key do not lie on one polynomial of degree t - 1.
     #[error("the share keys do not make the validator key")]
     NotOnePolynomial,
+    /// They lie on a polynomial of lower degree: fewer than t shares make the key.
+    #[error("fewer shares than the threshold make the validator key")]
+    TooFewSuffice,
 }
 
-/// Checks, without any secret, that any t of the shares behind these keys make the validator key.
+/// Checks, without any secret, that any t of the shares behind these keys make the validator key, and no fewer.
 ///
 /// The n + 1 points (0, validator key) and (x_i, share key i) lie on a polynomial of degree below t exactly if they are
 /// orthogonal to the dual Reed-Solomon code: for every polynomial z of degree below n + 1 - t,
 /// `sum v_i z(x_i) P_i = 0` with `v_i = 1 / prod_(j≠i) (x_i - x_j)`. One z is enough when it is unpredictable; it is
 /// derived here from all identifiers and points, so that a false sharing passes with probability 2^-254.
+///
+/// Of such a polynomial the leading coefficient, interpolated from the first t points, must not vanish: otherwise its
+/// degree is below t - 1, and fewer than t shares make the key.
 ///
 /// # Errors
 /// [`SharingError`] saying what does not hold.
@@ -96,7 +102,26 @@ pub fn check_sharing(
         let z_at_x = z.iter().rev().fold(Scalar::zero(), |sum, coefficient| sum.mul(x_i).add(coefficient));
         weights.push(v_i.mul(&z_at_x));
     }
-    if PublicKey::weighted_sum_vanishes(&points, &weights) { Ok(()) } else { Err(SharingError::NotOnePolynomial) }
+    if !PublicKey::weighted_sum_vanishes(&points, &weights) {
+        return Err(SharingError::NotOnePolynomial);
+    }
+    if leading_coefficient_vanishes(&points, &abscissas, threshold.t()) {
+        return Err(SharingError::TooFewSuffice);
+    }
+    Ok(())
+}
+
+/// Whether `sum_(i<t) P_i / prod_(j<t, j≠i) (x_i - x_j)`, the coefficient of x^(t-1) times the generator, is infinity.
+fn leading_coefficient_vanishes(points: &[PublicKey], abscissas: &[Scalar], t: usize) -> bool {
+    let (Some(points), Some(abscissas)) = (points.get(..t), abscissas.get(..t)) else { return true };
+    let mut weights = Vec::with_capacity(t);
+    for (i, x_i) in abscissas.iter().enumerate() {
+        let others = abscissas.iter().enumerate().filter(|(j, _)| *j != i);
+        let denominator = others.fold(Scalar::one(), |product, (_, x_j)| product.mul(&x_i.sub(x_j)));
+        // Distinct abscissas were established before.
+        weights.push(denominator.invert().unwrap_or_else(Scalar::zero));
+    }
+    PublicKey::weighted_sum_vanishes(points, &weights)
 }
 
 /// One coefficient of z: 512 bits of SHA-256 output reduced modulo r.
@@ -132,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn true_sharings_pass_and_one_degree_more_fails() {
+    fn true_sharings_pass_and_one_degree_more_or_less_fails() {
         for n in Threshold::SSV_SIZES {
             let threshold = Threshold::ssv(n).unwrap();
             let coefficients: Vec<_> = (0..=threshold.t() as u64).map(|k| 1000 + k * k).collect();
@@ -140,6 +165,10 @@ mod tests {
             assert_eq!(check_sharing(&validator, &shares, threshold), Ok(()));
             let (validator, shares) = sharing(n, &coefficients);
             assert_eq!(check_sharing(&validator, &shares, threshold), Err(SharingError::NotOnePolynomial));
+            for fewer in 1..threshold.t() {
+                let (validator, shares) = sharing(n, &coefficients[..fewer]);
+                assert_eq!(check_sharing(&validator, &shares, threshold), Err(SharingError::TooFewSuffice));
+            }
         }
     }
 

@@ -115,6 +115,7 @@ impl Failure {
                 Self::new(Code::OperatorsId, headline).cause(error.to_string())
             }
             OperatorsError::DuplicateId(_) | OperatorsError::AskedTwice(_) => failure(Code::OperatorsDuplicate),
+            OperatorsError::TwoKeys { .. } => failure(Code::OperatorsDuplicate),
             OperatorsError::NotInList(_) => failure(Code::OperatorsNotInList)
                 .hint("look the id up, and get its key from the network or from the operator"),
             OperatorsError::Key { .. } => failure(Code::OperatorsKey),
@@ -265,7 +266,7 @@ impl Failure {
 /// A problem with its file, named once.
 fn about(path: &Path, problem: &dyn std::fmt::Display) -> String {
     let (path, problem) = (path.display().to_string(), problem.to_string());
-    if problem.starts_with(&path) { problem } else { format!("{path}: {problem}") }
+    if problem.starts_with(&format!("{path}: ")) { problem } else { format!("{path}: {problem}") }
 }
 
 fn inventory_code(problem: &InventoryProblem) -> Code {
@@ -279,6 +280,7 @@ fn inventory_code(problem: &InventoryProblem) -> Code {
         InventoryProblem::PublicKey => Code::KeystorePublicKey,
         InventoryProblem::OtherKind(crate::format::detect::Kind::AccountWallet) => Code::KeystoreAccountWallet,
         InventoryProblem::OtherKind(_) | InventoryProblem::NotJson(_) => Code::KeystoreOtherKind,
+        InventoryProblem::NotAFile => Code::KeystoreUnreadable,
         InventoryProblem::SameValidator(_) => Code::KeystoreSameValidator,
         InventoryProblem::EmptyFolder => Code::KeystoreNone,
     }

@@ -1,7 +1,7 @@
 //! What a file is, told from its content alone.
 
 use super::json::{self, Json, JsonError};
-use super::{keyshares, operator_keystore, provenance};
+use super::{keyshares, operator_keystore};
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +55,12 @@ impl Kind {
         }
     }
 
+    /// Whether such a file is a JSON document.
+    #[must_use]
+    pub fn is_json(self) -> bool {
+        !matches!(self, Self::OperatorPrivateKey | Self::OperatorPublicKey | Self::OtherText | Self::Binary)
+    }
+
     /// A short stable name.
     #[must_use]
     pub fn id(self) -> &'static str {
@@ -105,15 +111,18 @@ pub fn detect(bytes: &[u8]) -> Detected {
 fn json_kind(document: &Json) -> Kind {
     let has = |name: &str| document.get(name).is_some();
     if document.get("schema").and_then(Json::as_str).is_some_and(|schema| schema.starts_with("dvkey.provenance/")) {
-        debug_assert!(provenance::SCHEMA.starts_with("dvkey.provenance/"));
         return Kind::Provenance;
     }
     if keyshares::is_keyshares(document) || (has("shares") && has("version")) {
         return Kind::Keyshares;
     }
     if has("crypto") || has("Crypto") {
-        let account = has("address") || has("Crypto") || version_is(document, &["1", "3"]);
-        return if account && !has("pubkey") { Kind::AccountWallet } else { Kind::Keystore };
+        // An account's wallet says so by its version and its address. In doubt it is a keystore, and a broken one.
+        let account = version_is(document, &["1", "3"]) && (has("address") || has("Crypto")) && !has("pubkey");
+        return if account { Kind::AccountWallet } else { Kind::Keystore };
+    }
+    if version_is(document, &["4"]) && ["uuid", "path", "pubkey"].iter().any(|name| has(name)) {
+        return Kind::Keystore;
     }
     if operator_keystore::is_encrypted_key_file(document) {
         return Kind::OperatorKeystore;
@@ -193,6 +202,9 @@ mod tests {
             (r#"{"crypto":{"kdf":{}},"version":4}"#, Kind::Keystore),
             (r#"{"crypto":{"kdf":{},"ciph"#, Kind::Keystore),
             (r#"{"address":"00","crypto":{},"version":3}"#, Kind::AccountWallet),
+            (r#"{"address":"00","crypto":{},"version":4}"#, Kind::Keystore),
+            (r#"{"crypto":{},"version":3}"#, Kind::Keystore),
+            (r#"{"pubkey":"00","uuid":"00","version":4}"#, Kind::Keystore),
             (r#"{"version":"v1.2.0","shares":null}"#, Kind::Keyshares),
             (r#"{"data":{},"payload":{"operatorIds":[]}}"#, Kind::Keyshares),
             (r#"{"shares":[{"payload":{"sharesData":"0x"#, Kind::Keyshares),

@@ -308,7 +308,7 @@ impl<'a> Field<'a> {
     /// # Errors
     /// [`FieldProblem::Missing`], or [`FieldProblem::Kind`] when this is no object.
     pub fn get(&self, name: &str) -> Result<Field<'a>, FieldError> {
-        self.optional(name)?.ok_or_else(|| FieldError { path: self.child_path(name), problem: FieldProblem::Missing })
+        self.optional(name)?.ok_or_else(|| self.missing(name))
     }
 
     /// The named field of an object, if it is there and not `null`.
@@ -319,6 +319,12 @@ impl<'a> Field<'a> {
         let Json::Object(_) = self.value else { return Err(self.kind_error("an object")) };
         let value = self.value.get(name).filter(|value| **value != Json::Null);
         Ok(value.map(|value| Field { value, path: self.child_path(name) }))
+    }
+
+    /// The error that a field of this object is missing.
+    #[must_use]
+    pub fn missing(&self, name: &str) -> FieldError {
+        FieldError { path: self.child_path(name), problem: FieldProblem::Missing }
     }
 
     /// The first of several names that is there.

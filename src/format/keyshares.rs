@@ -48,8 +48,8 @@ pub struct Data {
     pub owner: Option<String>,
     /// The validator public key.
     pub public_key: Option<Vec<u8>>,
-    /// The operators, in the file's order, keys as written.
-    pub operators: Option<Vec<(OperatorId, String)>>,
+    /// The operators, in the file's order; keys as written, where they are.
+    pub operators: Option<Vec<(OperatorId, Option<String>)>>,
 }
 
 /// The half that is sent to the contract.
@@ -72,6 +72,9 @@ pub enum ItemError {
     /// An operator id is none.
     #[error(transparent)]
     Operator(#[from] OperatorsError),
+    /// Two fields hold what should stand once: readers differ in which of them they take.
+    #[error("both {0} and {1}: readers differ in which of them they take")]
+    TwoOfOne(&'static str, &'static str),
 }
 
 /// A difference from the usual form that changes nothing on chain.
@@ -97,12 +100,20 @@ pub enum Oddity {
     UnknownField(String),
     /// The nonce is a string.
     NonceAsText,
+    /// The nonce is written with a fraction of zero.
+    NonceAsFraction,
     /// Ids are strings.
     IdsAsText,
     /// Hexadecimal in upper case.
     UpperCaseHex,
-    /// Hexadecimal without 0x.
+    /// Hexadecimal of the payload without 0x.
     NoHexPrefix,
+    /// The public key in `data` without 0x.
+    NoHexPrefixInData,
+    /// An operator key in another form than base64 of PEM.
+    OperatorKeyForm,
+    /// The items have different operators.
+    SeveralClusters,
     /// The descriptive operators are in another order than the payload's.
     OperatorsUnsorted,
     /// The owner address has mixed case whose checksum does not hold.
@@ -150,6 +161,10 @@ impl KeysharesFile {
         if document.get("createdAt").is_none() {
             oddities.push(Oddity::NoCreatedAt);
         }
+        if is_single(document) && document.get("shares").is_some() {
+            let items = vec![Err(ItemError::TwoOfOne("shares", "payload"))];
+            return Ok(Self { version, items, oddities });
+        }
         let elements = if is_single(document) {
             oddities.push(Oddity::SingleItem);
             unknown_fields(&root, &["version", "createdAt", "data", "payload"], &mut oddities);
@@ -159,7 +174,13 @@ impl KeysharesFile {
             // `null` is how the peers write an empty list.
             root.get("shares").and_then(|shares| shares.elements()).unwrap_or_default()
         };
-        let items = elements.iter().map(|element| read_item(element, &mut oddities)).collect();
+        let items: Vec<_> = elements.iter().map(|element| read_item(element, &mut oddities)).collect();
+        let mut clusters = items.iter().flatten().map(|item| &item.payload.operator_ids);
+        if let Some(first) = clusters.next()
+            && clusters.any(|cluster| cluster != first)
+        {
+            oddities.push(Oddity::SeveralClusters);
+        }
         oddities.sort();
         oddities.dedup();
         Ok(Self { version, items, oddities })
@@ -211,6 +232,9 @@ fn read_item(item: &Field<'_>, oddities: &mut Vec<Oddity>) -> Result<Item, ItemE
 }
 
 fn read_payload(payload: &Field<'_>, oddities: &mut Vec<Oddity>) -> Result<Payload, ItemError> {
+    if payload.optional("sharesData")?.is_some() && payload.optional("shares")?.is_some() {
+        return Err(ItemError::TwoOfOne("payload.sharesData", "payload.shares"));
+    }
     let shares_data = match payload.optional("sharesData")? {
         Some(field) => field,
         None => match payload.optional("shares")? {
@@ -255,7 +279,12 @@ fn read_data(data: &Field<'_>, payload_ids: &[OperatorId], oddities: &mut Vec<Od
                 }
                 read.owner = Some(text.chars().take(64).collect());
             }
-            "publicKey" => read.public_key = Some(noted_hex(&field, oddities)?),
+            "publicKey" => {
+                if !field.text()?.starts_with("0x") {
+                    oddities.push(Oddity::NoHexPrefixInData);
+                }
+                read.public_key = Some(field.hex_up_to(1 << 20)?);
+            }
             _ => {
                 let mut operators = Vec::new();
                 for operator in field.elements()? {
@@ -264,7 +293,13 @@ fn read_data(data: &Field<'_>, payload_ids: &[OperatorId], oddities: &mut Vec<Od
                     if id.value.as_str().is_some() {
                         oddities.push(Oddity::IdsAsText);
                     }
-                    operators.push((read_id(&id)?, operator.get("operatorKey")?.text()?.to_owned()));
+                    let key = operator.optional("operatorKey")?.map(|key| key.text().map(str::to_owned)).transpose()?;
+                    match &key {
+                        None => oddities.push(Oddity::MissingField("operators[].operatorKey")),
+                        Some(text) if !is_base64_of_pem(text) => oddities.push(Oddity::OperatorKeyForm),
+                        Some(_) => {}
+                    }
+                    operators.push((read_id(&id)?, key));
                 }
                 let mut sorted: Vec<_> = operators.iter().map(|(id, _)| *id).collect();
                 let in_order = sorted == payload_ids;
@@ -280,8 +315,20 @@ fn read_data(data: &Field<'_>, payload_ids: &[OperatorId], oddities: &mut Vec<Od
 }
 
 fn read_nonce(field: &Field<'_>, oddities: &mut Vec<Oddity>) -> Result<u64, FieldError> {
-    let Some(text) = field.value.as_str() else { return field.integer() };
-    oddities.push(Oddity::NonceAsText);
+    let text = match field.value {
+        Json::String(text) => {
+            oddities.push(Oddity::NonceAsText);
+            text.clone()
+        }
+        Json::Number(number) if number.is_f64() => {
+            // `7.0` is the integer 7 to every reader in JavaScript.
+            let text = number.to_string();
+            let Some(whole) = text.strip_suffix(".0") else { return field.integer() };
+            oddities.push(Oddity::NonceAsFraction);
+            whole.to_owned()
+        }
+        _ => return field.integer(),
+    };
     let canonical =
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     let parsed = if canonical { text.parse().ok() } else { None };
@@ -289,6 +336,11 @@ fn read_nonce(field: &Field<'_>, oddities: &mut Vec<Oddity>) -> Result<u64, Fiel
         let found = text.chars().take(40).collect();
         field.error(FieldProblem::Unsupported { found, wanted: "a nonce is a whole number" })
     })
+}
+
+/// base64 of `-----BEGIN RSA P…`, the form in which operators register.
+fn is_base64_of_pem(text: &str) -> bool {
+    text.starts_with("LS0tLS1CRUdJTiBSU0EgUFVCTElDIEtFWS0tLS0t")
 }
 
 fn noted_hex(field: &Field<'_>, oddities: &mut Vec<Oddity>) -> Result<Vec<u8>, FieldError> {

@@ -139,8 +139,10 @@ impl Keystore {
 
 /// EIP-2335 wants the number 4; some writers quote it.
 fn version_number(field: &Field<'_>) -> Result<u64, FieldError> {
-    match field.value.as_str().map(str::parse) {
-        Some(Ok(number)) => Ok(number),
+    match field.value.as_str() {
+        Some("4") => Ok(4),
+        Some("3") => Ok(3),
+        Some("1") => Ok(1),
         _ => field.integer(),
     }
 }

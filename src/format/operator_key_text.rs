@@ -71,7 +71,8 @@ impl OperatorKeyText {
                         let Layer::Pem(der) = unwrap(inner.trim())? else {
                             return Err(OperatorKeyTextError::DamagedPem);
                         };
-                        return Ok(Self { key: OperatorPublicKey::from_der(&der)?, text: current });
+                        let text = current.split_ascii_whitespace().collect();
+                        return Ok(Self { key: OperatorPublicKey::from_der(&der)?, text });
                     }
                     current = inner.trim().to_owned();
                 }
@@ -103,8 +104,8 @@ enum Layer {
 }
 
 fn is_ssv_pem(text: &str) -> bool {
-    let Some(body) = text.trim().strip_prefix("-----BEGIN RSA PUBLIC KEY-----") else { return false };
-    let Some(body) = body.strip_suffix("-----END RSA PUBLIC KEY-----") else { return false };
+    let Some(body) = text.strip_prefix("-----BEGIN RSA PUBLIC KEY-----") else { return false };
+    let Some(body) = body.trim_end().strip_suffix("-----END RSA PUBLIC KEY-----") else { return false };
     // A PKCS #1 body under this label is not what nodes read: it is rewritten, not kept.
     body.trim_start().starts_with("MIIBI")
 }

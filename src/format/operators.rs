@@ -69,6 +69,12 @@ pub enum OperatorsError {
         /// Where it stands.
         path: String,
     },
+    /// One entry has two keys.
+    #[error("{path}: the entry has two different keys")]
+    TwoKeys {
+        /// Where it stands.
+        path: String,
+    },
     /// One id stands twice.
     #[error("operator {0} stands twice in the list")]
     DuplicateId(OperatorId),
@@ -109,7 +115,7 @@ impl OperatorList {
     fn from_json(document: &Json) -> Result<Self, OperatorsError> {
         let root = Field::root(document);
         let mut entries = BTreeMap::new();
-        let mut add = |id: OperatorId, key: &str| match entries.insert(id, key.to_owned()) {
+        let add = |entries: &mut BTreeMap<_, _>, id, key: &str| match entries.insert(id, key.to_owned()) {
             None => Ok(()),
             Some(_) => Err(OperatorsError::DuplicateId(id)),
         };
@@ -117,18 +123,27 @@ impl OperatorList {
             Json::Array(_) => {
                 for entry in root.elements()? {
                     let (id, key) = read_entry(&entry)?;
-                    add(id, key)?;
+                    add(&mut entries, id, key)?;
                 }
             }
             Json::Object(_) => {
-                if let Some(list) = find_list(&root)? {
+                if let Some(shares) = root.optional("shares")? {
+                    // A keyshares file says the same for each validator, or it is of no use here.
+                    for entry in keyshares_entries(&shares)? {
+                        let (id, key) = read_entry(&entry)?;
+                        match entries.insert(id, key.to_owned()) {
+                            Some(earlier) if earlier != key => return Err(OperatorsError::DuplicateId(id)),
+                            _ => {}
+                        }
+                    }
+                } else if let Some(list) = find_list(&root)? {
                     for entry in list.elements()? {
                         let (id, key) = read_entry(&entry)?;
-                        add(id, key)?;
+                        add(&mut entries, id, key)?;
                     }
                 } else if root.any_of(&ID_NAMES)?.is_some() {
                     let (id, key) = read_entry(&root)?;
-                    add(id, key)?;
+                    add(&mut entries, id, key)?;
                 } else {
                     let map = root.entries()?;
                     if map.is_empty() || !map.iter().all(|(_, field)| field.value.as_str().is_some()) {
@@ -138,7 +153,7 @@ impl OperatorList {
                         let id = name
                             .parse()
                             .map_err(|problem| OperatorsError::Id { path: field.path().to_owned(), problem })?;
-                        add(id, field.text()?)?;
+                        add(&mut entries, id, field.text()?)?;
                     }
                 }
             }
@@ -171,7 +186,7 @@ impl OperatorList {
         for id in picked {
             let text = self.entries.get(&id).ok_or(OperatorsError::NotInList(id))?;
             let key = OperatorKeyText::parse(text).map_err(|problem| OperatorsError::Key { id, problem })?;
-            if let Some(other) = operators.iter().find(|other| other.key.key == key.key) {
+            if let Some(other) = operators.iter().find(|other| other.key.key.modulus() == key.key.modulus()) {
                 return Err(OperatorsError::SharedKey(other.id, id));
             }
             operators.push(Operator { id, key });
@@ -237,7 +252,7 @@ fn first_repeated<T: PartialEq>(sorted: &[T]) -> Option<&T> {
 }
 
 fn read_entry<'a>(entry: &Field<'a>) -> Result<(OperatorId, &'a str), OperatorsError> {
-    let missing = |name: &str| FieldError { path: format!("{}.{name}", entry.path()), problem: FieldProblem::Missing };
+    let missing = |name: &str| entry.missing(name);
     let mut id = None;
     for name in ID_NAMES.iter().chain(&["id_str"]) {
         let Some(field) = entry.optional(name)? else { continue };
@@ -248,18 +263,31 @@ fn read_entry<'a>(entry: &Field<'a>) -> Result<(OperatorId, &'a str), OperatorsE
         id = Some(found);
     }
     let id = id.ok_or_else(|| missing("id"))?;
-    let key = entry.any_of(&KEY_NAMES)?.ok_or_else(|| missing("operatorKey"))?;
-    Ok((id, key.text()?))
+    let mut key: Option<&str> = None;
+    for name in KEY_NAMES {
+        let Some(field) = entry.optional(name)? else { continue };
+        let found = field.text()?;
+        if key.is_some_and(|key| key != found) {
+            return Err(OperatorsError::TwoKeys { path: entry.path().to_owned() });
+        }
+        key = Some(found);
+    }
+    Ok((id, key.ok_or_else(|| missing("operatorKey"))?))
+}
+
+/// The operators of every item of a keyshares file.
+fn keyshares_entries<'a>(shares: &Field<'a>) -> Result<Vec<Field<'a>>, FieldError> {
+    let mut entries = Vec::new();
+    for item in shares.elements()? {
+        entries.extend(item.get("data")?.get("operators")?.elements()?);
+    }
+    Ok(entries)
 }
 
 /// The array of entries inside the shapes that wrap one.
 fn find_list<'a>(root: &Field<'a>) -> Result<Option<Field<'a>>, FieldError> {
     if let Some(list) = root.optional("operators")? {
         return Ok(Some(list));
-    }
-    if let Some(shares) = root.optional("shares")? {
-        let Some(first) = shares.elements()?.into_iter().next() else { return Ok(None) };
-        return first.get("data")?.get("operators").map(Some);
     }
     match root.optional("data")? {
         Some(data) if data.value.get("operators").is_some() => data.optional("operators"),

@@ -93,6 +93,15 @@ pub fn critical<T>(f: impl FnOnce() -> T) -> T {
     f()
 }
 
+/// Ends the process as SIGINT does, for a Ctrl-C that arrived as a key. Returns only if no handler is installed and the
+/// signal is ignored.
+pub fn interrupt_now() {
+    if signal_hook::low_level::raise(SIGINT).is_ok() {
+        // The handler's thread cleans up and ends the process; until then this one has nothing to do.
+        std::thread::sleep(std::time::Duration::from_secs(10));
+    }
+}
+
 #[derive(Default)]
 struct Registry {
     next: u64,

@@ -65,11 +65,11 @@ impl Dir {
 
     /// Tries hidden names until `make` succeeds with one that was free. `make` must fail with
     /// EEXIST on a taken name, so a name planted by somebody else costs one more try.
-    fn with_free_name<T>(mut make: impl FnMut(&str) -> Result<T, Errno>) -> Result<(String, T), Errno> {
+    fn with_free_name<T>(kind: &str, mut make: impl FnMut(&str) -> Result<T, Errno>) -> Result<(String, T), Errno> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         for _ in 0..1000 {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let name = format!(".dvkey-{}-{number}.tmp", std::process::id());
+            let name = format!("{LEFT_OVER}{}-{number}.{kind}", std::process::id());
             match make(&name) {
                 Ok(result) => return Ok((name, result)),
                 Err(Errno::EXIST) => {}
@@ -78,6 +78,24 @@ impl Dir {
         }
         Err(Errno::EXIST)
     }
+}
+
+/// How the hidden names of files on their way start.
+pub const LEFT_OVER: &str = ".dvkey-";
+
+/// The end of a hidden name whose content can be made again, or stands under its own name, too.
+const EXPENDABLE: &str = "tmp";
+
+/// The end of a hidden name whose content stands nowhere else for an instant: never swept away.
+const PRECIOUS: &str = "old";
+
+/// Whether a file of this name was left by a run that was killed, and is of no use to anybody.
+pub(crate) fn is_swept(name: &str) -> bool {
+    let parts = name.strip_prefix(LEFT_OVER).and_then(|rest| rest.strip_suffix(EXPENDABLE)?.strip_suffix('.'));
+    let Some((process, number)) = parts.and_then(|rest| rest.split_once('-')) else { return false };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let process = process.parse().ok().filter(|_| digits(number)).and_then(rustix::process::Pid::from_raw);
+    process.is_some_and(|process| rustix::process::test_kill_process(process) == Err(Errno::SRCH))
 }
 
 /// Where the bytes of a staged file are.
@@ -158,7 +176,7 @@ fn open_hidden(dir: &Dir) -> Result<(File, Place), Errno> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::RDWR | OFlags::CLOEXEC;
     // Critical, so that no file can appear after an interrupt has cleaned up.
     let (name, (fd, promise)) = critical(|| {
-        Dir::with_free_name(|name| {
+        Dir::with_free_name(EXPENDABLE, |name| {
             let fd = openat(&dir.fd, name, flags, Mode::Secret.bits())?;
             Ok((fd, Leftover::file(dir.path.join(name))))
         })
@@ -299,7 +317,7 @@ impl Staged {
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
             Err(errno) => return Err(failed(errno)),
         }
-        let linked = Dir::with_free_name(|aside| self.link(&self.name, aside));
+        let linked = Dir::with_free_name(EXPENDABLE, |aside| self.link(&self.name, aside));
         let aside = match linked {
             Ok((aside, ())) => {
                 if let Err(errno) = rustix::fs::renameat(dir, hidden, dir, &self.name) {
@@ -321,7 +339,7 @@ impl Staged {
     fn replace_by_steps(&self, hidden: &str) -> Result<String, WriteError> {
         let failed = self.dir.failed(&self.name);
         let dir = &self.dir.fd;
-        let (aside, ()) = Dir::with_free_name(|aside| match statat(dir, aside, AtFlags::SYMLINK_NOFOLLOW) {
+        let (aside, ()) = Dir::with_free_name(PRECIOUS, |aside| match statat(dir, aside, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => rustix::fs::renameat(dir, &self.name, dir, aside),
             Ok(_) => Err(Errno::EXIST),
             Err(errno) => Err(errno),
@@ -345,7 +363,7 @@ impl Staged {
             return Ok(());
         }
         let failed = self.dir.failed(&self.name);
-        let linked = Dir::with_free_name(|name| {
+        let linked = Dir::with_free_name(EXPENDABLE, |name| {
             let promise = Leftover::file(self.dir.path.join(name));
             self.link_unnamed(name).map(|()| promise)
         });
@@ -494,13 +512,13 @@ mod tests {
     #[test]
     fn planted_names_are_stepped_over() {
         let mut tried = Vec::new();
-        let (name, ()) = Dir::with_free_name(|name| {
+        let (name, ()) = Dir::with_free_name(EXPENDABLE, |name| {
             tried.push(name.to_owned());
             if tried.len() < 3 { Err(Errno::EXIST) } else { Ok(()) }
         })
         .unwrap();
         assert_eq!(tried.last(), Some(&name));
-        assert!(Dir::with_free_name(|_| Err::<(), _>(Errno::EXIST)).is_err());
+        assert!(Dir::with_free_name(EXPENDABLE, |_| Err::<(), _>(Errno::EXIST)).is_err());
     }
 
     #[test]

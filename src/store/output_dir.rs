@@ -11,7 +11,8 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::machine::interrupt::{Leftover, critical};
-use crate::store::atomic::{Dir, Mode, Staged, Undo, stage};
+use crate::store::atomic::{Dir, Mode, Staged, Undo, is_swept, stage};
+use crate::store::read::list_dir;
 use crate::store::write_error::WriteError;
 
 /// A directory that is proven to take files now. If it was created here and nothing has been
@@ -76,6 +77,7 @@ impl OutputDir {
         };
         let prepared = Self { dir: Arc::new(dir), overwrite, created };
         must_be_free(&prepared.dir, names, overwrite)?;
+        sweep(&prepared.dir);
         let proof = stage(&prepared.dir, "proof", &[0; 512], Mode::Secret).map_err(|error| about(path, error))?;
         drop(proof);
         Ok(prepared)
@@ -164,6 +166,14 @@ impl Drop for OutputDir {
             // Refused by the system unless the directory is empty.
             let _ = unlinkat(&created.parent.fd, &created.name, AtFlags::REMOVEDIR);
         }
+    }
+}
+
+/// Removes what a killed run left hidden here. What cannot be removed stays, and harms nobody.
+fn sweep(dir: &Dir) {
+    let Ok(entries) = list_dir(&dir.path) else { return };
+    for entry in entries.iter().filter(|entry| is_swept(&entry.name)) {
+        let _ = unlinkat(&dir.fd, entry.name.as_str(), AtFlags::empty());
     }
 }
 

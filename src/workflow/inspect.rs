@@ -13,7 +13,7 @@ use crate::format::keystore::Keystore;
 use crate::format::operator_key_text::OperatorKeyText;
 use crate::format::operators::OperatorList;
 use crate::format::provenance::Claims;
-use crate::store::read::{ReadError, Source, list_dir, read_bounded};
+use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
 
 /// What a file is.
 #[derive(Clone, Debug)]
@@ -39,6 +39,10 @@ pub fn inspect(path: &Path) -> Result<Vec<Description>, ReadError> {
         Err(ReadError::IsDirectory { .. }) => {
             let mut descriptions = Vec::new();
             for entry in list_dir(path)? {
+                // A pipe would be waited for; a folder inside is not entered.
+                if entry.kind != EntryKind::File {
+                    continue;
+                }
                 let source = Source::Path(entry.path);
                 match read_bounded(&source, MAX_BYTES) {
                     Ok(bytes) => descriptions.push(describe(source.to_string(), &bytes)),
@@ -58,10 +62,13 @@ pub fn inspect(path: &Path) -> Result<Vec<Description>, ReadError> {
 
 fn describe(file: String, bytes: &[u8]) -> Description {
     let Detected { kind, document, broken } = detect(bytes);
-    let mut facts = vec![("size", format!("{} bytes", bytes.len()))];
-    let claims_json =
-        !matches!(kind, Kind::OtherText | Kind::Binary | Kind::OperatorPrivateKey | Kind::OperatorPublicKey);
-    let mut problem = broken.filter(|_| claims_json).map(|error| error.to_string());
+    // What is not known to be public may be a password or a key. Its size and digest would let others test their guesses.
+    let public = !matches!(kind, Kind::OtherText | Kind::Binary | Kind::OperatorPrivateKey);
+    let mut facts = Vec::new();
+    if public {
+        facts.push(("size", format!("{} bytes", bytes.len())));
+    }
+    let mut problem = broken.filter(|_| kind.is_json()).map(|error| error.to_string());
     match (&document, kind) {
         (Some(document), Kind::Keystore) => keystore(document, &mut facts, &mut problem),
         (Some(document), Kind::Keyshares) => keyshares(document, bytes, &mut facts),
@@ -77,8 +84,7 @@ fn describe(file: String, bytes: &[u8]) -> Description {
         },
         _ => {}
     }
-    // The digest of a private key's file tells nothing, and is still nobody's business.
-    if kind != Kind::OperatorPrivateKey {
+    if public {
         facts.push(("SHA-256", Sha256Digest::of(bytes).to_string()));
     }
     Description { file, kind, facts, problem }

@@ -44,12 +44,19 @@ pub fn open(
     let public = key.public()?;
     let named = |item: &Item| {
         let operators = item.data.as_ref()?.operators.as_ref()?;
-        let mine = |text: &String| OperatorKeyText::parse(text).is_ok_and(|text| text.key == public);
+        let mine = |text: &Option<String>| {
+            text.as_ref().is_some_and(|text| OperatorKeyText::parse(text).is_ok_and(|text| text.key == public))
+        };
         operators.iter().find(|(_, text)| mine(text)).map(|(id, _)| *id)
     };
-    let open_item = |item: &Item| Opened {
-        validator: PublicKey::from_bytes(&item.payload.public_key).ok(),
-        opening: open_item(item, key, operator.or_else(|| named(item))),
+    // Whose key it is in one item, it is in all: an item that gives the same operator another key is not passed over.
+    let known = operator.or_else(|| file.items.iter().flatten().find_map(named));
+    let open_item = |item: &Item| {
+        let listed = known.filter(|id| item.payload.operator_ids.contains(id));
+        Opened {
+            validator: PublicKey::from_bytes(&item.payload.public_key).ok(),
+            opening: open_item(item, key, listed.or_else(|| named(item))),
+        }
     };
     let unreadable = Opened { validator: None, opening: Opening::Unreadable };
     Ok(file.items.iter().map(|item| item.as_ref().map_or_else(|_| unreadable.clone(), open_item)).collect())

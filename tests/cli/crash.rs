@@ -8,7 +8,7 @@ use crate::keystore_maker::{scrypt_keystore, secret};
 use crate::{OWNER, split, stderr, workshop};
 
 /// Starts a split of a few keystores that take a moment each.
-fn start(folder: &std::path::Path) -> Child {
+fn start(folder: &std::path::Path, options: &[&str]) -> Child {
     let keystores = folder.join("slow");
     if !keystores.exists() {
         std::fs::create_dir(&keystores).unwrap();
@@ -22,6 +22,7 @@ fn start(folder: &std::path::Path) -> Child {
         .current_dir(folder)
         .args(["split", "slow", "--operators", "operators.json", "--owner", OWNER, "--nonce", "0"])
         .args(["--network", "hoodi", "--password-file", "pw", "--out", "out", "--jobs", "1"])
+        .args(options)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -44,9 +45,9 @@ fn is_clean(folder: &std::path::Path) -> bool {
 
 #[test]
 fn kill_9_leaves_nothing_half_made() {
-    for delay in (0..20).map(|step| step * 40) {
+    for delay in (0..14).map(|step| step * 55) {
         let folder = workshop();
-        let mut child = start(folder.path());
+        let mut child = start(folder.path(), &[]);
         std::thread::sleep(Duration::from_millis(delay));
         signal(&child, "KILL");
         child.wait().unwrap();
@@ -55,18 +56,40 @@ fn kill_9_leaves_nothing_half_made() {
             dvkey(folder.path()).args(["verify", "out", "-q", "--validators", "6"]).assert().success();
         } else {
             // The next run finds no obstacle.
-            let mut again = start(folder.path());
+            let mut again = start(folder.path(), &["--force"]);
             assert!(again.wait().unwrap().success(), "after {delay} ms");
             dvkey(folder.path()).args(["verify", "out", "-q", "--validators", "6"]).assert().success();
         }
     }
 }
 
+/// Replacing an earlier result, a killed run may leave hidden files; the result that stands is whole, and the next run
+/// sweeps up.
+#[test]
+fn kill_9_while_replacing_leaves_a_whole_result() {
+    let folder = workshop();
+    assert!(start(folder.path(), &[]).wait().unwrap().success());
+    for delay in (0..14).map(|step| step * 45) {
+        let mut child = start(folder.path(), &["--force"]);
+        std::thread::sleep(Duration::from_millis(delay));
+        signal(&child, "KILL");
+        child.wait().unwrap();
+        for name in ["out/keyshares.json", "out/provenance.json"] {
+            assert!(folder.path().join(name).exists(), "after {delay} ms");
+        }
+        dvkey(folder.path()).args(["inspect", "out"]).assert().success();
+    }
+    std::fs::write(folder.path().join("out/.dvkey-4194304-7.tmp"), "left over").unwrap();
+    assert!(start(folder.path(), &["--force"]).wait().unwrap().success());
+    dvkey(folder.path()).args(["verify", "out", "-q", "--validators", "6"]).assert().success();
+    assert!(is_clean(folder.path()));
+}
+
 #[test]
 fn interrupts_end_with_130_and_leave_nothing() {
     for name in ["INT", "TERM", "HUP"] {
         let folder = workshop();
-        let child = start(folder.path());
+        let child = start(folder.path(), &[]);
         std::thread::sleep(Duration::from_millis(150));
         signal(&child, name);
         let output = child.wait_with_output().unwrap();

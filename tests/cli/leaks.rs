@@ -20,6 +20,8 @@ fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
         forms.push(hex::encode_upper(&bytes).into_bytes());
         // Without the last letters, which depend on what stands behind.
         forms.push(base64ct::Base64::encode_string(&bytes).trim_end_matches('=').as_bytes()[..bytes.len()].to_vec());
+        // A digest would let others test their guesses.
+        forms.push(hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&bytes)).into_bytes());
         forms.push(format!("{bytes:?}").trim_matches(['[', ']']).as_bytes().to_vec());
         forms.push(bytes);
     }

@@ -116,6 +116,25 @@ fn a_damaged_share_is_a_no_and_a_foreign_key_is_not_mine() {
     assert_eq!(objects(&stdout(&assert))[0]["result"], "not-an-operator");
 }
 
+/// In one item the file names another key for this operator, and seals the share to it: that is no "not mine".
+#[test]
+fn a_key_that_is_right_in_one_item_is_tried_in_all() {
+    let folder = workshop();
+    split(folder.path(), "keystores", &[]).assert().success();
+    let path = folder.path().join("out/keyshares.json");
+    let mut file: Value = read_json(&path);
+    let other = file["shares"][0]["data"]["operators"][1]["operatorKey"].clone();
+    file["shares"][1]["data"]["operators"][0]["operatorKey"] = other;
+    let shares = text(&file["shares"][1]["payload"]["sharesData"]).to_owned();
+    let sealed = |slot: usize| 2 + 2 * (96 + 48 * 4 + 256 * slot)..2 + 2 * (96 + 48 * 4 + 256 * (slot + 1));
+    let mut moved = shares.clone();
+    moved.replace_range(sealed(0), &shares[sealed(1)]);
+    file["shares"][1]["payload"]["sharesData"] = moved.into();
+    std::fs::write(&path, file.to_string()).unwrap();
+    let assert = dvkey(folder.path()).args(["open", "out/keyshares.json", "--key", "operator-12.pem"]).assert().code(3);
+    assert_eq!(stdout(&assert).matches("opens and matches").count(), 2, "{}", stdout(&assert));
+}
+
 #[test]
 fn without_operator_keys_in_the_file_the_share_is_searched_or_named() {
     let folder = workshop();

@@ -134,6 +134,72 @@ fn a_broken_keystore_is_never_skipped() {
     assert!(said.contains("ends in the middle"), "{said}");
 }
 
+/// What is called a keystore, or JSON, and cannot be read may be the keystore that is missing.
+#[test]
+fn a_damaged_keystore_is_no_stray() {
+    let folder = workshop();
+    let path = folder.path().join("keystores/keystore-m_12381_3600_10_0_0-1700000000.json");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let value: Value = serde_json::from_str(&whole).unwrap();
+    let altered = |change: &dyn Fn(&mut serde_json::Map<String, Value>)| {
+        let mut keystore = value.clone();
+        change(keystore.as_object_mut().unwrap());
+        keystore.to_string().into_bytes()
+    };
+    let utf_16: Vec<u8> = whole.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let cases: [(&str, Vec<u8>); 10] = [
+        ("empty", Vec::new()),
+        ("zeros", vec![0; 800]),
+        ("utf-16", utf_16),
+        ("cut", whole.as_bytes()[..20].to_vec()),
+        ("without crypto", altered(&|keystore| drop(keystore.remove("crypto")))),
+        ("version 3", altered(&|keystore| drop(keystore.insert("version".into(), 3.into())))),
+        (
+            "version 3, without key",
+            altered(&|keystore| {
+                keystore.insert("version".into(), 3.into());
+                keystore.remove("pubkey");
+            }),
+        ),
+        (
+            "version 4 with address",
+            altered(&|keystore| {
+                keystore.insert("address".into(), "00".into());
+                keystore.remove("pubkey");
+                keystore.remove("crypto");
+            }),
+        ),
+        ("padded", [whole.as_bytes(), &vec![b' '; 2 << 20]].concat()),
+        ("something else", b"{}".to_vec()),
+    ];
+    for (name, content) in cases {
+        std::fs::write(&path, content).unwrap();
+        let assert = split(folder.path(), "keystores", &[]).assert().code(1);
+        assert!(stderr(&assert).contains("_10_0_0"), "{name}: {}", stderr(&assert));
+        assert!(!folder.path().join("out").exists(), "{name}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("nowhere", &path).unwrap();
+    let said = refused(folder.path(), split(folder.path(), "keystores", &[]), 1, "keystore.unreadable");
+    assert!(said.contains("a link that leads nowhere"), "{said}");
+}
+
+#[test]
+fn ordinary_company_of_keystores_is_left_alone() {
+    let folder = workshop();
+    let at = |name: &str| folder.path().join("keystores").join(name);
+    std::fs::write(at("README.md"), "hello").unwrap();
+    std::fs::write(at("keystore-m_12381_3600_9_0_0-1700000000.txt"), "a password").unwrap();
+    std::fs::write(at(".DS_Store"), [0, 0, 0, 1, 66]).unwrap();
+    std::fs::write(at("settings.json"), "{}").unwrap();
+    std::fs::write(at("UTC--2020-01-01--aa"), r#"{"address":"aa","crypto":{},"id":"x","version":3}"#).unwrap();
+    std::fs::create_dir(at("old")).unwrap();
+    let assert = split(folder.path(), "keystores", &[]).assert().success();
+    for name in ["README.md", ".DS_Store", "settings.json", "old (a folder)", "UTC--2020"] {
+        assert!(stderr(&assert).contains(name), "{name}: {}", stderr(&assert));
+    }
+}
+
 #[test]
 fn the_same_validator_twice() {
     let folder = workshop();
@@ -183,6 +249,19 @@ fn operator_keys_that_cannot_be_used() {
     let said = refused(folder.path(), with_key(&private), 1, "operators.key");
     assert!(said.contains("PRIVATE"), "{said}");
     refused(folder.path(), with_key(text(&operators[0]["operatorKey"])), 1, "operators.shared-key");
+    // The same modulus under another exponent is the same private key.
+    use dvkey::format::operator_key_text::OperatorKeyText;
+    let mut der = OperatorKeyText::parse(text(&operators[0]["operatorKey"])).unwrap().key.to_spki_der();
+    let last = der.len() - 1;
+    assert_eq!(der[last - 2..], [1, 0, 1]);
+    der[last] = 3;
+    refused(folder.path(), with_key(&hex::encode(&der)), 1, "operators.shared-key");
+    // Two different keys in one entry.
+    let mut two = operators.clone();
+    two[1]["public_key"] = operators[0]["operatorKey"].clone();
+    std::fs::write(folder.path().join("bad.json"), two.to_string()).unwrap();
+    let command = split(folder.path(), "keystore-demo.json", &["--operators", "bad.json"]);
+    refused(folder.path(), command, 1, "operators.duplicate");
     // The key of an operator that is not picked does not matter.
     let mut longer = operators.clone();
     longer.as_array_mut().unwrap().push(json!({"id": 99, "operatorKey": RSA_1024}));

@@ -212,18 +212,16 @@ fn nothing_is_replaced_unless_forced() {
     assert_eq!(std::fs::read_to_string(folder.path().join("out/notes.txt")).unwrap(), "mine");
 }
 
+/// A provenance alone may describe keyshares that were carried away: it is not replaced unasked.
 #[test]
-fn a_publication_that_was_killed_half_way_is_made_good() {
+fn half_of_a_result_is_not_replaced_either() {
     let folder = workshop();
     split(folder.path(), "keystore-demo.json", &[]).assert().success();
     std::fs::remove_file(folder.path().join("out/keyshares.json")).unwrap();
-    split(folder.path(), "keystore-demo.json", &[]).assert().success();
+    let assert = split(folder.path(), "keystore-demo.json", &[]).assert().code(1);
+    assert!(stderr(&assert).contains("code: output.exists "));
+    split(folder.path(), "keystore-demo.json", &["--force"]).assert().success();
     dvkey(folder.path()).args(["verify", "out", "-q"]).assert().success();
-    // A file of that name that is not ours is left alone.
-    std::fs::remove_file(folder.path().join("out/keyshares.json")).unwrap();
-    std::fs::write(folder.path().join("out/provenance.json"), "{}").unwrap();
-    split(folder.path(), "keystore-demo.json", &[]).assert().code(1);
-    assert_eq!(std::fs::read_to_string(folder.path().join("out/provenance.json")).unwrap(), "{}");
 }
 
 #[test]
@@ -251,6 +249,7 @@ fn every_key_encoding_gives_the_same_file() {
         format!("0x{}", hex::encode(&der)),
         base64_encode(&der),
         base64_encode(&der[24..]),
+        format!("{}\n{}", &written[..300], &written[300..]),
     ];
     for form in forms {
         let parsed = OperatorKeyText::parse(&form).unwrap_or_else(|error| panic!("{form}: {error}"));
@@ -281,4 +280,8 @@ fn confirmation_is_compared() {
     let folder = workshop();
     let confirm = format!("owner={OWNER},nonce=7");
     split(folder.path(), "keystore-demo.json", &["--confirm", &confirm]).assert().success();
+    let other = format!("owner={OWNER},nonce=8");
+    let options = ["--confirm", &other, "--out", "other", "--dry-run"];
+    let assert = split(folder.path(), "keystore-demo.json", &options).assert().code(1);
+    assert!(stderr(&assert).contains("code: confirm.differs "));
 }

@@ -1,5 +1,7 @@
 //! `dvkey verify` from outside: answers, exit codes, JSON, folders.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::dvkey;
@@ -68,8 +70,79 @@ fn the_provenance_beside_a_file_is_compared() {
     std::fs::write(&provenance, claims.replace("560048", "1")).unwrap();
     let said = stdout(&dvkey(folder.path()).args(["verify", "out"]).assert().code(3));
     assert!(said.contains("K17"), "{said}");
-    std::fs::write(&provenance, "{").unwrap();
-    dvkey(folder.path()).args(["verify", "out"]).assert().code(3);
+    // One that cannot be read, or that a later version wrote, says neither yes nor no; somebody else's says nothing.
+    for unclear in ["{", r#"{"schema": "dvkey.provenance/2"}"#] {
+        std::fs::write(&provenance, unclear).unwrap();
+        let said = stdout(&dvkey(folder.path()).args(["verify", "out/keyshares.json"]).assert().success());
+        assert!(said.contains("not checked: K18"), "{said}");
+    }
+    std::fs::write(&provenance, r#"{"builder": "npm"}"#).unwrap();
+    let said = stdout(&dvkey(folder.path()).args(["verify", "out"]).assert().success());
+    assert!(!said.contains("K18"), "{said}");
+}
+
+/// A damaged file beside a good one may be the one that matters.
+#[test]
+fn damaged_files_in_a_folder_are_not_passed_over() {
+    let folder = workshop();
+    split(folder.path(), "keystore-demo.json", &[]).assert().success();
+    let whole = std::fs::read(folder.path().join("out/keyshares.json")).unwrap();
+    for damaged in [&whole[..1500], b"", b"\0\0\0\0"] {
+        std::fs::write(folder.path().join("out/second.json"), damaged).unwrap();
+        dvkey(folder.path()).args(["verify", "out"]).assert().code(1);
+    }
+    std::fs::remove_file(folder.path().join("out/second.json")).unwrap();
+    std::fs::write(folder.path().join("out/notes.txt"), "hello").unwrap();
+    std::fs::write(folder.path().join("out/.dvkey-1-2.tmp"), whole).unwrap();
+    let assert = dvkey(folder.path()).args(["verify", "out", "--json"]).assert().success();
+    let lines = objects(&stdout(&assert));
+    assert_eq!(lines.iter().filter(|line| line["leftAlone"].is_string()).count(), 2, "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line["verdict"].is_string()).count(), 1, "{lines:?}");
+}
+
+#[test]
+fn a_validator_in_two_files_is_warned_about() {
+    let folder = workshop();
+    write_vector(folder.path(), "P01");
+    std::fs::copy(folder.path().join("theirs.json"), folder.path().join("copy.json")).unwrap();
+    let assert = dvkey(folder.path()).args(["verify", "theirs.json", "copy.json"]).assert().success();
+    assert!(crate::stderr(&assert).contains("stands in theirs.json and in copy.json"));
+}
+
+/// Readers that prefer one of two fields would see other shares than those judged here.
+#[test]
+fn two_fields_for_one_thing_are_a_no() {
+    let folder = workshop();
+    let vector = write_vector(folder.path(), "P01");
+    let mut file: Value = serde_json::from_str(text(&vector["keysharesFileText"])).unwrap();
+    let item = file["shares"][0].clone();
+    file["payload"] = item["payload"].clone();
+    file["data"] = item["data"].clone();
+    std::fs::write(folder.path().join("both.json"), file.to_string()).unwrap();
+    let said = stdout(&dvkey(folder.path()).args(["verify", "both.json"]).assert().code(3));
+    assert!(said.contains("K01") && said.contains("both shares and payload"), "{said}");
+    let mut file: Value = serde_json::from_str(text(&vector["keysharesFileText"])).unwrap();
+    file["shares"][0]["payload"]["shares"] = "0x00".into();
+    std::fs::write(folder.path().join("both.json"), file.to_string()).unwrap();
+    dvkey(folder.path()).args(["verify", "both.json"]).assert().code(3);
+}
+
+/// Hostile files of some megabytes end in seconds, not hours.
+#[test]
+fn many_items_and_many_operators_take_linear_time() {
+    let folder = workshop();
+    let write = |content: String| std::fs::write(folder.path().join("many.json"), content).unwrap();
+    let run =
+        || dvkey(folder.path()).args(["verify", "-q", "many.json"]).timeout(Duration::from_secs(60)).assert().code(3);
+    write(format!(r#"{{"version":"v1.2.0","shares":[{}0]}}"#, "0,".repeat(400_000)));
+    run();
+    let vector = vectors("P01.json");
+    let mut file: Value = serde_json::from_str(text(&vector["keysharesFileText"])).unwrap();
+    let operator = &file["shares"][0]["data"]["operators"][0]["operatorKey"].clone();
+    let many: Vec<_> = (1..50_000).map(|id| serde_json::json!({"id": id, "operatorKey": operator})).collect();
+    file["shares"][0]["data"]["operators"] = many.into();
+    write(file.to_string());
+    run();
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub(in crate::cli) fn run(
     offline_enforced: bool,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
+    one_user_of_stdin(arguments)?;
     let person = Person { arguments, printer, present: !arguments.no_input && printer.interactive() };
     let limits = arguments.max_kdf_memory.map_or(KdfLimits::DEFAULT, |memory| KdfLimits { memory });
     let inventory = inventory(&arguments.keystores, limits).map_err(|error| Failure::inventory(&error))?;
@@ -52,40 +53,25 @@ pub(in crate::cli) fn run(
         Request { network, owner, owner_text, first_nonce: nonce, cluster, operator_list: list, operators_file };
     let plan = plan(request, inventory).map_err(|error| Failure::plan(&error))?;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(plan.default_folder()));
-    let left_over = interrupted_publication(&out);
-    let overwrite = arguments.force || left_over;
-    OutputDir::check(&out, &OUTPUT_FILES, overwrite).map_err(|error| Failure::write(&error))?;
+    OutputDir::check(&out, &OUTPUT_FILES, arguments.force).map_err(|error| Failure::write(&error))?;
+    if let Some(confirm) = &confirm {
+        confirm.must_agree(&plan)?;
+    }
 
     warn(&plan, printer);
-    show_plan(&plan, &out, arguments.dry_run, printer);
+    let asks = person.present && confirm.is_none();
+    show_plan(&plan, &out, arguments.dry_run, asks, printer);
     if arguments.dry_run {
         return Ok(Exit::Done);
     }
-    match confirm {
-        Some(confirm) => confirm.must_agree(&plan)?,
-        None => person.confirms(&plan)?,
+    if confirm.is_none() {
+        person.confirms(&plan)?;
     }
-    if left_over {
-        printer.detail("an earlier run was stopped between its two files; its provenance.json is replaced");
-    }
-    let output = OutputDir::prepare(&out, &OUTPUT_FILES, overwrite).map_err(|error| Failure::write(&error))?;
+    let output = OutputDir::prepare(&out, &OUTPUT_FILES, arguments.force).map_err(|error| Failure::write(&error))?;
     let passwords = person.passwords(passwords, &plan)?;
     let done = make(&plan, &passwords, output, offline_enforced, arguments, printer)?;
     show_done(&plan, &done, &out, printer);
     Ok(Exit::Done)
-}
-
-/// A run that was killed between publishing its two files leaves a provenance without keyshares. It describes a file that
-/// never appeared, so that replacing it loses nothing.
-fn interrupted_publication(out: &Path) -> bool {
-    use crate::format::provenance::{Claims, FILE_NAME, MAX_BYTES};
-    use crate::store::read::{EntryKind, list_dir, read_bounded};
-    let Ok(entries) = list_dir(out) else { return false };
-    let ours: Vec<_> = entries.iter().filter(|entry| OUTPUT_FILES.contains(&entry.name.as_str())).collect();
-    let [only] = ours.as_slice() else { return false };
-    only.name == FILE_NAME
-        && only.kind == EntryKind::File
-        && read_bounded(&Source::Path(only.path.clone()), MAX_BYTES).is_ok_and(|bytes| Claims::parse(&bytes).is_ok())
 }
 
 /// Whoever runs the command, and what they already said.
@@ -219,6 +205,17 @@ impl Person<'_> {
     }
 }
 
+/// Two options that both read stdin would get half of it each.
+fn one_user_of_stdin(arguments: &SplitArguments) -> Result<(), Failure> {
+    let is_stdin = |path: &Option<PathBuf>| path.as_ref().is_some_and(|path| Source::from_arg(path) == Source::Stdin);
+    let password = is_stdin(&arguments.passwords.password_file) || arguments.passwords.password_fd == Some(0);
+    if password && is_stdin(&arguments.operators) {
+        let headline = "stdin cannot be both the list of operators and the password";
+        return Err(Failure::new(Code::PasswordSource, headline));
+    }
+    Ok(())
+}
+
 impl Failure {
     fn code(mut self, code: Code) -> Self {
         self.code = code;
@@ -319,7 +316,7 @@ struct JsonKeystore<'a> {
 const SCHEMA: &str = "dvkey.split/1";
 
 /// The plan is a message before work, and the result of a dry run.
-fn show_plan(plan: &Plan, out: &Path, dry_run: bool, printer: &Printer) {
+fn show_plan(plan: &Plan, out: &Path, dry_run: bool, shown_anyway: bool, printer: &Printer) {
     let request = &plan.request;
     printer.object(&JsonPlan {
         schema: SCHEMA,
@@ -339,7 +336,12 @@ fn show_plan(plan: &Plan, out: &Path, dry_run: bool, printer: &Printer) {
     if printer.json() {
         return;
     }
-    let line = |text: &str| if dry_run { printer.result(text) } else { printer.message(text) };
+    // Whoever is asked to confirm must have seen the plan, --quiet or not.
+    let line = |text: &str| match (dry_run, shown_anyway) {
+        (true, _) => printer.result(text),
+        (false, true) => printer.say(text),
+        (false, false) => printer.message(text),
+    };
     let threshold = request.cluster.threshold();
     let (first, last) = (request.first_nonce.get().into(), plan.last_nonce().get().into());
     line(&tone(Tone::Bold, &format!("Plan: split {}", count(plan.keystores.len(), "keystore"))));
@@ -416,7 +418,9 @@ impl Passwords for Supply<'_> {
 
     fn ask_again(&self, keystore: &PlannedKeystore, tries: usize) -> Option<Password> {
         let SupplySource::Typed(typed) = &self.source else { return None };
-        if tries >= TRIES {
+        // What was typed for all keystores was a try for the one it was asked with only.
+        let most = if keystore.nonce == self.first_nonce { TRIES } else { TRIES + 1 };
+        if tries >= most {
             return None;
         }
         let name = printable(&keystore.found.name);
@@ -470,7 +474,7 @@ fn make(
     let progress = Progress::start(printer, plan.keystores.len(), "splitting");
     let events = |event: Event<'_>| match event {
         Event::Split { keystore, public_key, reading } => {
-            progress.step();
+            progress.done(keystore.nonce.get());
             if reading == Reading::Wealdtech {
                 printer.warning(&format!(
                     "{} opened only with the wealdtech reading of its password (combining marks left out)",
@@ -487,7 +491,6 @@ fn make(
             });
         }
         Event::Refused { refusal } => {
-            progress.step();
             printer.detail(&format!("{}: {}", refusal.path.display(), refusal.cause));
         }
         Event::Judging => printer.detail("reading the files back and judging them"),

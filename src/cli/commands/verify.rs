@@ -1,5 +1,8 @@
 //! `dvkey verify`: the answer about each file, on stdout.
 
+use std::collections::HashMap;
+
+use dvkey_ceremony::PublicKey;
 use serde::Serialize;
 
 use super::{parse_nonce, parse_owner, read_operators};
@@ -13,7 +16,7 @@ use crate::format::detect::Kind;
 use crate::format::keyshares::Oddity;
 use crate::workflow::verify::check::{Check, CheckResult, Report, Unknown, Verdict};
 use crate::workflow::verify::keyshares::Expected;
-use crate::workflow::verify::{Answer, CannotJudge, Outcome, Overall, overall, verify};
+use crate::workflow::verify::{Answer, CannotJudge, Findings, Outcome, Overall, overall, verify};
 
 /// How many failures and validators are shown without --verbose.
 const SHOWN: usize = 20;
@@ -38,6 +41,9 @@ pub(in crate::cli) fn run(arguments: &VerifyArguments, printer: &Printer) -> Res
                 show(answer, printer);
             }
         }
+        for (name, what) in &findings.strays {
+            printer.object(&JsonStray { schema: "dvkey.verify/1", left_alone: name, what });
+        }
         if !findings.strays.is_empty() && !printer.json() {
             let strays: Vec<_> =
                 findings.strays.iter().map(|(name, what)| format!("{} ({what})", printable(name))).collect();
@@ -45,11 +51,31 @@ pub(in crate::cli) fn run(arguments: &VerifyArguments, printer: &Printer) -> Res
         }
         all.push(findings);
     }
+    warn_of_repeated(&all, printer);
     Ok(match overall(&all) {
         Overall::Valid => Exit::Done,
         Overall::CannotJudge => Exit::Refused,
         Overall::NotValid => Exit::No,
     })
+}
+
+/// A validator in two files would be registered twice; each file alone can still be right.
+fn warn_of_repeated(all: &[Findings], printer: &Printer) {
+    let mut first: HashMap<PublicKey, &str> = HashMap::new();
+    for answer in all.iter().flat_map(|findings| &findings.answers) {
+        let Outcome::Judged(report) = &answer.outcome else { continue };
+        for key in report.validators.iter().filter_map(|line| line.public_key) {
+            let earlier = *first.entry(key).or_insert(&answer.file);
+            if earlier != answer.file {
+                printer.warning(&format!(
+                    "{} stands in {} and in {}; it can be registered once",
+                    short_key(&key),
+                    printable(earlier),
+                    printable(&answer.file)
+                ));
+            }
+        }
+    }
 }
 
 fn show(answer: &Answer, printer: &Printer) {
@@ -113,6 +139,13 @@ pub(super) fn show_report(file: &str, report: &Report, printer: &Printer) {
             printer.result(&check_line(*check, result));
         }
     }
+    let network = report.result(Check::Network).and_then(|result| result.unknown);
+    if printer.quiet()
+        && let Some(why) = network
+    {
+        // It was asked for; a silent yes would be taken for an answer to it.
+        printer.warning(&format!("{file}: the network was not checked: {why}"));
+    }
     if !printer.quiet() {
         table(report, printer);
         let unknown = report.checks.iter().filter_map(|(check, result)| Some((check, result.unknown?)));
@@ -131,7 +164,8 @@ fn summary(report: &Report) -> String {
         if let (Some(first), Some(last)) = (first.nonce, last.nonce) {
             parts.push(nonces(first, last));
         }
-        parts.push(format!("operators {}", ids(&first.operators)));
+        let others = report.validators.iter().any(|line| line.operators != first.operators);
+        parts.push(format!("operators {}{}", ids(&first.operators), if others { " and others" } else { "" }));
     }
     if let Some(owner) = report.owner {
         parts.push(format!("owner {owner}"));
@@ -145,6 +179,8 @@ fn summary(report: &Report) -> String {
 fn check_line(check: Check, result: &CheckResult) -> String {
     let state = if !result.failures.is_empty() {
         tone(Tone::Bad, "no     ")
+    } else if result.held > 0 && result.unknown.is_some() {
+        tone(Tone::Odd, "partly ")
     } else if result.held > 0 {
         tone(Tone::Good, "holds  ")
     } else {
@@ -193,6 +229,12 @@ fn describe_oddity(oddity: &Oddity) -> String {
         Oddity::MissingField(name) => format!("no data.{name}"),
         Oddity::UnknownField(name) => format!("an unknown field {name:?}"),
         Oddity::NonceAsText => "the nonce is a string".to_owned(),
+        Oddity::NonceAsFraction => "the nonce is written with a fraction of zero".to_owned(),
+        Oddity::NoHexPrefixInData => "data.publicKey without 0x".to_owned(),
+        Oddity::OperatorKeyForm => "an operator key in another form than base64 of PEM".to_owned(),
+        Oddity::SeveralClusters => {
+            "the validators have different operators; each set must be registered in a call of its own".to_owned()
+        }
         Oddity::IdsAsText => "operator ids are strings".to_owned(),
         Oddity::UpperCaseHex => "hexadecimal in upper case".to_owned(),
         Oddity::NoHexPrefix => "hexadecimal without 0x".to_owned(),
@@ -234,6 +276,14 @@ struct JsonAnswer<'a> {
     checks: Vec<JsonCheck>,
     validators: Vec<JsonValidator>,
     notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonStray<'a> {
+    schema: &'static str,
+    left_alone: &'a str,
+    what: &'a str,
 }
 
 #[derive(Serialize)]
@@ -311,6 +361,7 @@ impl<'a> JsonAnswer<'a> {
 fn json_check(check: Check, result: &CheckResult) -> JsonCheck {
     let verdict = match (result.failures.is_empty(), result.held) {
         (false, _) => "no",
+        (true, 1..) if result.unknown.is_some() => "partly",
         (true, 1..) => "holds",
         (true, 0) => "unknown",
     };

@@ -157,7 +157,8 @@ impl Printer {
         let _ = writeln!(anstream::stderr(), "\ninterrupted; nothing was left behind");
     }
 
-    fn say(&self, line: &str) {
+    /// A line on stderr that --quiet does not silence.
+    pub(crate) fn say(&self, line: &str) {
         self.around_the_bar(|| {
             let _ = writeln!(anstream::stderr(), "{line}");
         });

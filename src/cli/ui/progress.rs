@@ -1,5 +1,6 @@
 //! Progress of long work: a bar on a terminal, a line now and then elsewhere.
 
+use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ pub(crate) struct Progress<'a> {
 }
 
 struct State {
-    done: usize,
+    done: HashSet<u16>,
     started: Instant,
     last_line: Instant,
 }
@@ -38,25 +39,22 @@ impl<'a> Progress<'a> {
         });
         printer.set_bar(bar.clone());
         let now = Instant::now();
-        Self { printer, bar, total, state: Mutex::new(State { done: 0, started: now, last_line: now }) }
+        Self { printer, bar, total, state: Mutex::new(State { done: HashSet::new(), started: now, last_line: now }) }
     }
 
-    /// One step more is done.
-    pub(crate) fn step(&self) {
+    /// The step with this number is done; said twice, it counts once.
+    pub(crate) fn done(&self, step: u16) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.done += 1;
+        state.done.insert(step);
+        let done = state.done.len();
         if let Some(bar) = &self.bar {
-            bar.inc(1);
-        } else if state.last_line.elapsed() >= LINE_EVERY && state.done < self.total {
+            bar.set_position(done as u64);
+        } else if state.last_line.elapsed() >= LINE_EVERY && done < self.total {
             state.last_line = Instant::now();
-            let per_step = state.started.elapsed() / u32::try_from(state.done).unwrap_or(u32::MAX);
-            let left = per_step * u32::try_from(self.total - state.done).unwrap_or(u32::MAX);
-            self.printer.message(&format!(
-                "{} of {}, about {} left",
-                state.done,
-                self.total,
-                humantime::format_duration(Duration::from_secs(left.as_secs()))
-            ));
+            let per_step = state.started.elapsed() / u32::try_from(done).unwrap_or(u32::MAX);
+            let left = per_step * u32::try_from(self.total - done).unwrap_or(u32::MAX);
+            let left = humantime::format_duration(Duration::from_secs(left.as_secs()));
+            self.printer.message(&format!("{done} of {}, about {left} left", self.total));
         }
     }
 }

@@ -55,6 +55,10 @@ pub(crate) fn password(question: &str) -> Result<Password, Failure> {
     // The echo comes back even when Ctrl-C ends the question.
     let _terminal = interrupt::remember_terminal();
     let typed = rpassword::prompt_password(format!("{} ", tone(Tone::Bold, question)));
+    if typed.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::Interrupted) {
+        // Ctrl-C was read as a key: it ends the program as the signal does.
+        interrupt::interrupt_now();
+    }
     let typed = typed.map(|text| SecretBytes::new(text.into_bytes())).map_err(|error| {
         Failure::new(Code::InputMissing, "no password could be read from the terminal").cause(error.to_string())
     })?;

@@ -24,8 +24,8 @@ use crate::machine::password::PasswordError;
 use crate::store::atomic::Mode;
 use crate::store::output_dir::OutputDir;
 use crate::store::write_error::WriteError;
-use crate::workflow::verify::check::{Report, Verdict};
-use crate::workflow::verify::keyshares::{Beside, Expected, judge};
+use crate::workflow::verify::check::{Check, Report, Verdict};
+use crate::workflow::verify::keyshares::{Beside, Expected, Unclear, judge};
 
 /// Where passwords come from.
 pub trait Passwords: Sync {
@@ -200,12 +200,13 @@ fn split_all(plan: &Plan, dealer: &Dealer, ports: &Ports<'_>) -> Result<Vec<Made
         results: Mutex::new(plan.keystores.iter().map(|_| None).collect()),
         wrong: AtomicUsize::new(0),
         right: AtomicUsize::new(0),
+        corrections: AtomicUsize::new(0),
     };
     let mut waiting = plan.keystores.iter().enumerate();
     if ports.passwords.try_first_alone() {
         for (position, keystore) in waiting.by_ref().take(1) {
             run.split_and_keep(position, keystore);
-            run.ask_again(position, keystore);
+            run.ask_again(position, keystore, usize::MAX);
             if run.is_refused(position) {
                 let untried = waiting
                     .map(|(_, keystore)| Refusal { path: keystore.found.path.clone(), cause: RefusalCause::NotTried });
@@ -216,17 +217,23 @@ fn split_all(plan: &Plan, dealer: &Dealer, ports: &Ports<'_>) -> Result<Vec<Made
     }
     let waiting = Mutex::new(waiting);
     let next = || waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
-    std::thread::scope(|scope| {
-        for _ in 0..ports.jobs.clamp(1, plan.keystores.len().max(1)) {
-            scope.spawn(|| {
-                while let Some((position, keystore)) = next() {
-                    run.split_and_keep(position, keystore);
-                }
-            });
+    let work = || {
+        while let Some((position, keystore)) = next() {
+            run.split_and_keep(position, keystore);
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..ports.jobs.clamp(1, plan.keystores.len().max(1)) {
+            // Where the system gives no more threads, the ones there are do the work.
+            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
     });
+    let known = run.corrections.load(Ordering::Relaxed);
     for (position, keystore) in plan.keystores.iter().enumerate() {
-        run.ask_again(position, keystore);
+        run.ask_again(position, keystore, known);
     }
     let results = run.into_results();
     let total = results.len();
@@ -257,6 +264,8 @@ struct Run<'a> {
     results: Mutex<Vec<Option<Result<Made, Refusal>>>>,
     wrong: AtomicUsize,
     right: AtomicUsize,
+    /// How often a password that a person corrected has opened something.
+    corrections: AtomicUsize,
 }
 
 impl Run<'_> {
@@ -271,12 +280,19 @@ impl Run<'_> {
         self.keep(position, keystore, result);
     }
 
-    /// Asks a person for the password of a keystore that did not open, as often as there are tries.
-    fn ask_again(&self, position: usize, keystore: &PlannedKeystore) {
+    /// Asks a person for the password of a keystore that did not open, as often as there are tries. A correction that
+    /// opened another keystore meanwhile is tried first, without a question.
+    fn ask_again(&self, position: usize, keystore: &PlannedKeystore, known: usize) {
+        if self.has_wrong_password(position) && self.corrections.load(Ordering::Relaxed) > known {
+            self.split_and_keep(position, keystore);
+        }
         let mut tries = 1;
         while self.has_wrong_password(position) {
             let Some(password) = self.ports.passwords.ask_again(keystore, tries) else { return };
             let result = self.split(keystore, &password);
+            if result.is_ok() {
+                self.corrections.fetch_add(1, Ordering::Relaxed);
+            }
             self.keep(position, keystore, result);
             tries += 1;
         }
@@ -380,7 +396,7 @@ fn write(plan: &Plan, made: &[Made], ports: Ports<'_>) -> Result<Done, ExecuteEr
     }
     // Once more with the provenance beside it: the two files must agree.
     let beside = Beside {
-        claims: provenance::Claims::parse(&read_description).map_err(|error| error.to_string()),
+        claims: provenance::Claims::parse(&read_description).map_err(|_| Unclear),
         name: KEYSHARES_FILE.to_owned(),
         sha256: Sha256Digest::of(&read_back).to_string(),
     };
@@ -416,7 +432,12 @@ fn judge_as_a_stranger(plan: &Plan, bytes: &[u8], jobs: usize) -> Result<Report,
 /// Adds what the provenance says to a report of the same file, without judging the points a second time.
 fn with_provenance(plan: &Plan, report: Report, beside: &Beside) -> Result<Report, ExecuteError> {
     let report = report.with_provenance(&expected(plan), beside);
-    if report.verdict == Verdict::Valid { Ok(report) } else { Err(ExecuteError::NotValid(Box::new(report))) }
+    let described = report.result(Check::Provenance).is_some_and(|result| result.held == 1);
+    if report.verdict == Verdict::Valid && described {
+        Ok(report)
+    } else {
+        Err(ExecuteError::NotValid(Box::new(report)))
+    }
 }
 
 fn describe(plan: &Plan, made: &[Made], report: &Report, keyshares: Sha256Digest, ports: &Ports<'_>) -> Provenance {

@@ -68,6 +68,9 @@ pub enum InventoryProblem {
     /// It is no keystore, because it is not even JSON.
     #[error("no keystore: {0}")]
     NotJson(JsonError),
+    /// A pipe, a device, or a link that leads nowhere.
+    #[error("no regular file, or a link that leads nowhere")]
+    NotAFile,
     /// The same validator stands in another file, too.
     #[error("the same validator as in {}", .0.display())]
     SameValidator(PathBuf),
@@ -88,23 +91,20 @@ pub fn inventory(paths: &[PathBuf], limits: KdfLimits) -> Result<Inventory, Inve
             Ok(entries) => {
                 let before = found.keystores.len() + problems.len();
                 for entry in entries {
-                    if entry.kind != EntryKind::File {
+                    if entry.kind == EntryKind::Dir {
                         found.strays.push(Stray { name: entry.name, what: "a folder" });
                         continue;
                     }
-                    match read_keystore(&entry.path, limits) {
+                    let result = match entry.kind {
+                        EntryKind::File => read_keystore(&entry.path, limits),
+                        _ => Err(InventoryProblem::NotAFile),
+                    };
+                    match result {
                         Ok(keystore) => found.keystores.push(keystore),
-                        Err(InventoryProblem::OtherKind(kind)) => {
-                            found.strays.push(Stray { name: entry.name, what: kind.words() });
-                        }
-                        Err(InventoryProblem::NotJson(_)) => {
-                            found.strays.push(Stray { name: entry.name, what: Kind::OtherText.words() });
-                        }
-                        // No keystore is that large.
-                        Err(InventoryProblem::Read(ReadError::TooLarge { .. })) => {
-                            found.strays.push(Stray { name: entry.name, what: "a file too large for a keystore" });
-                        }
-                        Err(problem) => problems.push((entry.path, problem)),
+                        Err(problem) => match stray(&entry.name, &problem) {
+                            Some(what) => found.strays.push(Stray { name: entry.name, what }),
+                            None => problems.push((entry.path, problem)),
+                        },
                     }
                 }
                 if found.keystores.len() + problems.len() == before {
@@ -123,6 +123,25 @@ pub fn inventory(paths: &[PathBuf], limits: KdfLimits) -> Result<Inventory, Inve
     if problems.is_empty() { Ok(found) } else { Err(InventoryError(problems)) }
 }
 
+/// What a file in a folder is, if it may be left alone. A file that is called a keystore, or JSON, and cannot be read as
+/// what its name says, may be the keystore that is missing: passing it over would move every nonce behind it.
+fn stray(name: &str, problem: &InventoryProblem) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let called_keystore = name.contains("keystore") && !name.ends_with(".txt");
+    let called_json = name.ends_with(".json");
+    match problem {
+        InventoryProblem::OtherKind(kind) if kind.is_json() && *kind != Kind::OtherJson => Some(kind.words()),
+        InventoryProblem::OtherKind(kind @ Kind::OtherJson) if !called_keystore => Some(kind.words()),
+        InventoryProblem::OtherKind(kind) if !called_keystore && !called_json => Some(kind.words()),
+        InventoryProblem::NotJson(_) if !called_keystore && !called_json => Some(Kind::OtherText.words()),
+        InventoryProblem::Read(ReadError::TooLarge { .. }) if !called_keystore => {
+            Some("a file too large for a keystore")
+        }
+        InventoryProblem::NotAFile if !called_keystore && !called_json => Some("no regular file"),
+        _ => None,
+    }
+}
+
 fn read_keystore(path: &Path, limits: KdfLimits) -> Result<FoundKeystore, InventoryProblem> {
     let bytes = read_bounded(&Source::Path(path.to_path_buf()), MAX_BYTES)?;
     let detected = detect(&bytes);
@@ -133,7 +152,7 @@ fn read_keystore(path: &Path, limits: KdfLimits) -> Result<FoundKeystore, Invent
                 .broken
                 .map_or(InventoryProblem::OtherKind(Kind::OtherJson), |error| KeystoreError::from(error).into()));
         }
-        (Kind::OtherText, None) => {
+        (Kind::OtherText | Kind::Binary, None) => {
             return Err(detected
                 .broken
                 .map_or(InventoryProblem::OtherKind(Kind::OtherText), InventoryProblem::NotJson));

@@ -29,7 +29,7 @@ pub enum Check {
     Length,
     /// The share public keys are points of the group, no two the same.
     ShareKeys,
-    /// Any t shares make the validator key.
+    /// Any t shares make the validator key, and no fewer.
     Degree,
     /// One owner, and the one asked for.
     Owner,
@@ -115,7 +115,7 @@ impl Check {
             Self::IdOrder => "operator ids ascend, none twice",
             Self::Length => "sharesData has exactly the right length",
             Self::ShareKeys => "the share public keys are distinct points of the group",
-            Self::Degree => "any t shares make the validator key",
+            Self::Degree => "any t shares make the validator key, and no fewer",
             Self::Owner => "one owner",
             Self::Nonces => "nonces follow each other, up to 65535",
             Self::Signature => "the validator key signed owner and nonce",
@@ -281,9 +281,6 @@ pub enum Reason {
     /// The provenance is about another file of this name.
     #[error("provenance.json describes another content of {0}")]
     OtherContent(String),
-    /// The provenance cannot be read.
-    #[error("provenance.json: {0}")]
-    ProvenanceUnreadable(String),
 }
 
 /// What a share public key is the same as.
@@ -319,6 +316,9 @@ pub enum Unknown {
     /// A keyshares file names no network.
     #[error("a keyshares file names no network, and no provenance.json lies beside it")]
     NoNetwork,
+    /// The provenance beside the file is damaged, or of a version that is not known here.
+    #[error("the provenance.json beside it cannot be read, or is of a later version")]
+    ProvenanceUnclear,
     /// An earlier check failed, so that this one has nothing to look at.
     #[error("an earlier check failed")]
     Blocked,

@@ -1,6 +1,6 @@
 //! Judges a keyshares file of any origin, without any secret.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use dvkey_ceremony::bls::SignedMessage;
 use dvkey_ceremony::share::check_sharing;
@@ -32,13 +32,17 @@ pub struct Expected<'a> {
 /// The provenance that lies beside a file.
 #[derive(Clone, Debug)]
 pub struct Beside {
-    /// What it says, or why it cannot be read.
-    pub claims: Result<Claims, String>,
+    /// What it says.
+    pub claims: Result<Claims, Unclear>,
     /// The name of the file that is judged.
     pub name: String,
     /// The SHA-256 of that file, in hexadecimal.
     pub sha256: String,
 }
+
+/// A provenance that cannot be read, or that a later version of this program wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unclear;
 
 /// Judges `file`. `jobs` threads share the work.
 #[must_use]
@@ -51,13 +55,19 @@ pub fn judge(file: &KeysharesFile, expected: &Expected<'_>, beside: Option<&Besi
     let positions: Vec<_> = file.items.iter().enumerate().collect();
     let chunk = positions.len().div_ceil(jobs.max(1)).max(1);
     let judged: Vec<Judged> = std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            positions.chunks(chunk).map(|items| scope.spawn(|| judge_items(items, &context))).collect();
+        let context = &context;
+        let start = |items| {
+            let worker = std::thread::Builder::new().spawn_scoped(scope, move || judge_items(items, context));
+            // Where the system gives no thread, this one does the work.
+            worker.map_err(|_| judge_items(items, context))
+        };
+        let workers: Vec<_> = positions.chunks(chunk).map(start).collect();
         // A worker that panicked is a bug; its panic goes on here instead of a verdict.
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
+        let finish = |worker: Result<std::thread::ScopedJoinHandle<'_, Vec<Judged>>, Vec<Judged>>| match worker {
+            Ok(worker) => worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(judged) => judged,
+        };
+        workers.into_iter().flat_map(finish).collect()
     });
     let mut validators = Vec::with_capacity(judged.len());
     for (position, judged) in judged.into_iter().enumerate() {
@@ -72,8 +82,9 @@ pub fn judge(file: &KeysharesFile, expected: &Expected<'_>, beside: Option<&Besi
     results.unknown(Check::Opens, Unknown::NeedsOperatorKeys);
     results.settle(validator_count);
 
+    let failed = results.failed_positions();
     for (position, line) in validators.iter_mut().enumerate() {
-        line.good = !results.failed_at(position);
+        line.good = !failed.contains(&position);
     }
     Report {
         verdict: results.verdict(),
@@ -136,8 +147,8 @@ impl Results {
         }
     }
 
-    fn failed_at(&self, position: usize) -> bool {
-        self.0.values().any(|result| result.failures.iter().any(|(failed, _)| *failed == Some(position)))
+    fn failed_positions(&self) -> HashSet<usize> {
+        self.0.values().flat_map(|result| &result.failures).filter_map(|(position, _)| *position).collect()
     }
 
     fn verdict(&self) -> Verdict {
@@ -186,7 +197,7 @@ impl KeyCache {
         let items = file.items.iter().flatten();
         let operators = items.filter_map(|item| item.data.as_ref()?.operators.as_ref()).flatten();
         let mut keys = HashMap::new();
-        for (_, text) in operators {
+        for text in operators.filter_map(|(_, text)| text.as_ref()) {
             if !keys.contains_key(text) {
                 keys.insert(text.clone(), OperatorKeyText::parse(text));
             }
@@ -202,6 +213,9 @@ impl KeyCache {
         }
     }
 }
+
+/// The most operators that a cluster has.
+const LARGEST_CLUSTER: usize = 13;
 
 /// What was found out about one item.
 struct Judged {
@@ -350,18 +364,26 @@ fn agreement(item: &Item) -> Result<(), Reason> {
 
 fn operator_keys(item: &Item, context: &Context<'_>, result: &mut impl FnMut(Check, Result<(), Reason>)) {
     let Some(operators) = item.data.as_ref().and_then(|data| data.operators.as_ref()) else { return };
+    if operators.len() > LARGEST_CLUSTER {
+        // Refused as a disagreement with the payload, or as too many operators; not worth more time.
+        return;
+    }
     let mut seen: Vec<(OperatorId, &OperatorKeyText)> = Vec::with_capacity(operators.len());
     for (id, text) in operators {
+        let Some(text) = text else { continue };
         let key = match context.keys.get(text) {
             Ok(key) => key,
             Err(problem) => return result(Check::OperatorKeys, Err(Reason::OperatorKey { operator: *id, problem })),
         };
-        if let Some((other, _)) = seen.iter().find(|(_, other)| other.key == key.key) {
+        // One modulus is one private key, whatever the exponent.
+        if let Some((other, _)) = seen.iter().find(|(_, other)| other.key.modulus() == key.key.modulus()) {
             return result(Check::OperatorKeys, Err(Reason::SharedKey(*other, *id)));
         }
         seen.push((*id, key));
     }
-    result(Check::OperatorKeys, Ok(()));
+    if !seen.is_empty() {
+        result(Check::OperatorKeys, Ok(()));
+    }
 }
 
 fn share_keys(
@@ -410,8 +432,8 @@ fn sealed_range(item: &Item, parts: &SharesData<'_>, context: &Context<'_>, resu
 fn key_of(item: &Item, id: OperatorId, context: &Context<'_>) -> Option<OperatorKeyText> {
     let described = item.data.as_ref().and_then(|data| data.operators.as_ref());
     let text = described.and_then(|operators| operators.iter().find(|(operator, _)| *operator == id));
-    match text {
-        Some((_, text)) => context.keys.get(text).ok().cloned(),
+    match text.and_then(|(_, text)| text.as_ref()) {
+        Some(text) => context.keys.get(text).ok().cloned(),
         None => context.expected.operators.and_then(|list| list.key_of(id).ok()),
     }
 }
@@ -503,16 +525,20 @@ fn operator_keys_agree<'k>(
         results.failed(Check::OperatorKeysAgree, Some(position), reason);
     };
     let described = item.data.as_ref().and_then(|data| data.operators.as_deref()).unwrap_or_default();
-    for (id, text) in described {
+    if described.len() > LARGEST_CLUSTER || item.payload.operator_ids.len() > LARGEST_CLUSTER {
+        return;
+    }
+    let described: Vec<_> = described.iter().filter_map(|(id, text)| Some((id, text.as_ref()?))).collect();
+    for (id, text) in &described {
         let Ok(key) = keys.get(text) else { continue };
         if known.get(id).is_some_and(|earlier| earlier.key != key.key) {
-            fail(Reason::KeyChanges(*id));
+            fail(Reason::KeyChanges(**id));
         }
-        known.insert(*id, key);
+        known.insert(**id, key);
     }
     if let Some(list) = expected.operators {
         for id in &item.payload.operator_ids {
-            let described = described.iter().find(|(operator, _)| operator == id).map(|(_, text)| keys.get(text));
+            let described = described.iter().find(|(operator, _)| *operator == id).map(|(_, text)| keys.get(text));
             match (list.key_of(*id), described) {
                 (Err(error), _) => fail(error.into()),
                 (Ok(listed), Some(Ok(key))) if listed.key != key.key => fail(Reason::KeyDiffers(*id)),
@@ -532,8 +558,8 @@ fn operator_keys_agree<'k>(
 fn network(expected: &Expected<'_>, beside: Option<&Beside>, results: &mut Results) -> Option<String> {
     let claims = match beside.map(|beside| (&beside.claims, beside)) {
         None => None,
-        Some((Err(error), _)) => {
-            results.failed(Check::Provenance, None, Reason::ProvenanceUnreadable(error.clone()));
+        Some((Err(Unclear), _)) => {
+            results.unknown(Check::Provenance, Unknown::ProvenanceUnclear);
             None
         }
         Some((Ok(claims), beside)) => match claims.outputs.iter().find(|(name, _)| *name == beside.name) {

@@ -10,10 +10,11 @@ use crate::format::detect::{Detected, Kind, detect};
 use crate::format::json::{self, JsonError};
 use crate::format::keyshares::{KeysharesFile, MAX_BYTES};
 use crate::format::provenance::{self, Claims};
+use crate::store::atomic::LEFT_OVER;
 use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
 
 use check::{Report, Verdict};
-use keyshares::{Beside, Expected, judge};
+use keyshares::{Beside, Expected, Unclear, judge};
 
 /// What was found at one path.
 #[derive(Debug, Default)]
@@ -124,18 +125,23 @@ fn verify_folder(folder: &Path, expected: &Expected<'_>, jobs: usize, findings: 
         Err(error) => return findings.answers.push(answer(folder, Outcome::CannotJudge(error.into()))),
     };
     for entry in entries {
+        if entry.name.starts_with(LEFT_OVER) {
+            findings.strays.push((entry.name, "left by a run that was killed"));
+            continue;
+        }
         if entry.kind != EntryKind::File {
             if is_ceremony_folder(&entry.name) {
                 findings.answers.push(answer(&entry.path, Outcome::CannotJudge(CannotJudge::CeremonyFolder)));
             } else {
-                findings.strays.push((entry.name, "a folder"));
+                let what = if entry.kind == EntryKind::Dir { "a folder" } else { "no regular file" };
+                findings.strays.push((entry.name, what));
             }
             continue;
         }
         let bytes = match read_bounded(&Source::Path(entry.path.clone()), MAX_BYTES) {
             Ok(bytes) => bytes,
             // Too large for anything that is judged, and not even called JSON.
-            Err(ReadError::TooLarge { .. }) if !entry.name.to_lowercase().ends_with(".json") => {
+            Err(ReadError::TooLarge { .. }) if !is_json_by_name(&entry.name) => {
                 findings.strays.push((entry.name, "a large file"));
                 continue;
             }
@@ -144,10 +150,16 @@ fn verify_folder(folder: &Path, expected: &Expected<'_>, jobs: usize, findings: 
                 continue;
             }
         };
+        let claims_to_be_json = is_json_by_name(&entry.name);
         match judge_bytes(&bytes, &entry.path, expected, jobs) {
             Ok(report) => findings.answers.push(answer(&entry.path, Outcome::Judged(report))),
             // It was read together with the file that it describes.
             Err(CannotJudge::Kind(Kind::Provenance)) => {}
+            // A file that is called JSON and is none may have been the one that matters.
+            Err(CannotJudge::Kind(kind)) if claims_to_be_json && !kind.is_json() => {
+                let why = detect(&bytes).broken.map_or(CannotJudge::Kind(kind), CannotJudge::Broken);
+                findings.answers.push(answer(&entry.path, Outcome::CannotJudge(why)));
+            }
             Err(why @ (CannotJudge::Kind(Kind::DepositData | Kind::Proofs) | CannotJudge::Broken(_))) => {
                 findings.answers.push(answer(&entry.path, Outcome::CannotJudge(why)));
             }
@@ -158,6 +170,10 @@ fn verify_folder(folder: &Path, expected: &Expected<'_>, jobs: usize, findings: 
     if findings.answers.is_empty() {
         findings.answers.push(answer(folder, Outcome::CannotJudge(CannotJudge::NothingToJudge)));
     }
+}
+
+fn is_json_by_name(name: &str) -> bool {
+    name.to_lowercase().ends_with(".json")
 }
 
 /// ssv-dkg names the folder of a validator by its nonce and public key.
@@ -191,9 +207,11 @@ fn provenance_beside(path: &Path, bytes: &[u8]) -> Option<Beside> {
     }
     let source = Source::Path(path.with_file_name(provenance::FILE_NAME));
     let claims = match read_bounded(&source, provenance::MAX_BYTES) {
-        Ok(bytes) => Claims::parse(&bytes).map_err(|error| error.to_string()),
-        Err(ReadError::NotFound { .. }) => return None,
-        Err(error) => Err(error.to_string()),
+        // A file of somebody else's that happens to have the name says nothing about this one.
+        Ok(bytes) if detect(&bytes).kind == Kind::OtherJson => return None,
+        Ok(bytes) => Claims::parse(&bytes).map_err(|_| Unclear),
+        Err(ReadError::NotFound { .. } | ReadError::IsDirectory { .. }) => return None,
+        Err(_) => Err(Unclear),
     };
     Some(Beside { claims, name, sha256: Sha256Digest::of(bytes).to_string() })
 }
