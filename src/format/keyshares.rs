@@ -102,15 +102,15 @@ pub enum Oddity {
     NonceAsText,
     /// The nonce is written with a fraction of zero.
     NonceAsFraction,
-    /// Ids are strings.
+    /// Ids of the payload are strings.
     IdsAsText,
+    /// Ids in `data` are strings.
+    DataIdsAsText,
     /// Hexadecimal in upper case.
     UpperCaseHex,
-    /// Hexadecimal of the payload without 0x.
+    /// Hexadecimal without 0x.
     NoHexPrefix,
-    /// The public key in `data` without 0x.
-    NoHexPrefixInData,
-    /// An operator key in another form than base64 of PEM.
+    /// An operator key in another form than PEM or base64 of it.
     OperatorKeyForm,
     /// The items have different operators.
     SeveralClusters,
@@ -279,24 +279,19 @@ fn read_data(data: &Field<'_>, payload_ids: &[OperatorId], oddities: &mut Vec<Od
                 }
                 read.owner = Some(text.chars().take(64).collect());
             }
-            "publicKey" => {
-                if !field.text()?.starts_with("0x") {
-                    oddities.push(Oddity::NoHexPrefixInData);
-                }
-                read.public_key = Some(field.hex_up_to(1 << 20)?);
-            }
+            "publicKey" => read.public_key = Some(noted_hex(&field, oddities)?),
             _ => {
                 let mut operators = Vec::new();
                 for operator in field.elements()? {
                     unknown_fields(&operator, &["id", "operatorKey"], oddities);
                     let id = operator.get("id")?;
                     if id.value.as_str().is_some() {
-                        oddities.push(Oddity::IdsAsText);
+                        oddities.push(Oddity::DataIdsAsText);
                     }
                     let key = operator.optional("operatorKey")?.map(|key| key.text().map(str::to_owned)).transpose()?;
                     match &key {
                         None => oddities.push(Oddity::MissingField("operators[].operatorKey")),
-                        Some(text) if !is_base64_of_pem(text) => oddities.push(Oddity::OperatorKeyForm),
+                        Some(text) if !is_usual_key_text(text) => oddities.push(Oddity::OperatorKeyForm),
                         Some(_) => {}
                     }
                     operators.push((read_id(&id)?, key));
@@ -338,9 +333,9 @@ fn read_nonce(field: &Field<'_>, oddities: &mut Vec<Oddity>) -> Result<u64, Fiel
     })
 }
 
-/// base64 of `-----BEGIN RSA P…`, the form in which operators register.
-fn is_base64_of_pem(text: &str) -> bool {
-    text.starts_with("LS0tLS1CRUdJTiBSU0EgUFVCTElDIEtFWS0tLS0t")
+/// PEM, or base64 of it, which is how operators register.
+fn is_usual_key_text(text: &str) -> bool {
+    text.starts_with("LS0tLS1CRUdJTiBSU0EgUFVCTElDIEtFWS0tLS0t") || text.starts_with("-----BEGIN RSA PUBLIC KEY-----")
 }
 
 fn noted_hex(field: &Field<'_>, oddities: &mut Vec<Oddity>) -> Result<Vec<u8>, FieldError> {

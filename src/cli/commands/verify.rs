@@ -230,12 +230,12 @@ fn describe_oddity(oddity: &Oddity) -> String {
         Oddity::UnknownField(name) => format!("an unknown field {name:?}"),
         Oddity::NonceAsText => "the nonce is a string".to_owned(),
         Oddity::NonceAsFraction => "the nonce is written with a fraction of zero".to_owned(),
-        Oddity::NoHexPrefixInData => "data.publicKey without 0x".to_owned(),
-        Oddity::OperatorKeyForm => "an operator key in another form than base64 of PEM".to_owned(),
+        Oddity::OperatorKeyForm => "an operator key in another form than PEM or base64 of it".to_owned(),
         Oddity::SeveralClusters => {
             "the validators have different operators; each set must be registered in a call of its own".to_owned()
         }
         Oddity::IdsAsText => "operator ids are strings".to_owned(),
+        Oddity::DataIdsAsText => "operator ids in data are strings".to_owned(),
         Oddity::UpperCaseHex => "hexadecimal in upper case".to_owned(),
         Oddity::NoHexPrefix => "hexadecimal without 0x".to_owned(),
         Oddity::OperatorsUnsorted => "data.operators is not in ascending order".to_owned(),
@@ -253,7 +253,8 @@ fn refused_by(oddity: &Oddity) -> Vec<&'static str> {
         }
         Oddity::MissingField("operators") => vec!["the SSV SDK 0.1 (its check against a list of operators)"],
         Oddity::MissingField(_) => ALL.to_vec(),
-        Oddity::IdsAsText => vec!["the SSV SDK (its check against a list of operators)"],
+        Oddity::IdsAsText | Oddity::SeveralClusters => vec!["the SSV SDK (its check against a list of operators)"],
+        Oddity::OperatorKeyForm => ALL.to_vec(),
         Oddity::OtherVersion(version) => {
             let version = version.strip_prefix('v').unwrap_or(version);
             let reads =
