@@ -57,6 +57,7 @@ codes! {
     InputMissing = "input.missing", Refused;
     ConfirmDiffers = "confirm.differs", Refused;
     OutputExists = "output.exists", Refused;
+    OutputInUse = "output.in-use", Refused;
     OutputParent = "output.parent", Refused;
     OutputPermission = "output.permission", Environment;
     OutputReadOnly = "output.read-only", Environment;

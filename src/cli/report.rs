@@ -129,7 +129,7 @@ impl Failure {
     }
 
     pub(crate) fn password(error: &PasswordError) -> Self {
-        Self::new(password_code(error), "there is no password").cause(error.to_string())
+        Self::new(password_code(error), format!("no password: {error}"))
     }
 
     pub(crate) fn password_template(error: &TemplateError) -> Self {
@@ -166,6 +166,7 @@ impl Failure {
         match error {
             WriteError::Exists { .. } => failure(Code::OutputExists)
                 .hint("choose another folder with --out; --force replaces the earlier result"),
+            WriteError::InUse { .. } => failure(Code::OutputInUse),
             WriteError::ParentMissing { .. } => failure(Code::OutputParent).hint("create the folder above it first"),
             WriteError::NotADirectory { .. } | WriteError::NotAFile { .. } | WriteError::BadName { .. } => {
                 failure(Code::OutputParent).hint("choose another folder with --out")
@@ -184,6 +185,8 @@ impl Failure {
                 Self::new(Code::MachineRandomness, error.to_string()).cause(source.to_string())
             }
             ExecuteError::Write(error) => Self::write(error),
+            ExecuteError::Moved(_) => Self::new(Code::OutputFailed, error.to_string())
+                .hint("somebody moved the folder during the run; the files are in it, wherever it is now"),
             ExecuteError::ReadBack(_) => Self::new(Code::InternalSelfCheck, error.to_string())
                 .hint("the disk or the memory of this machine may be failing; nothing was published"),
             ExecuteError::NotValid(report) => {
@@ -299,6 +302,7 @@ fn refusal_code(cause: &RefusalCause) -> Code {
         RefusalCause::NoPassword(error) => password_code(error),
         RefusalCause::PasswordText(_) => Code::PasswordEncoding,
         RefusalCause::Unlock(UnlockError::Envelope(EnvelopeError::WrongPassword)) => Code::KeystoreWrongPassword,
+        RefusalCause::Unlock(UnlockError::Envelope(EnvelopeError::Kdf(KdfError::NoMemory(_)))) => Code::KeystoreMemory,
         RefusalCause::Unlock(UnlockError::Envelope(EnvelopeError::Kdf(_))) => Code::KeystoreKdf,
         RefusalCause::Unlock(UnlockError::SecretKey(_)) => Code::KeystoreSecret,
         RefusalCause::Unlock(UnlockError::PublicKeyDiffers { .. }) => Code::KeystorePublicKey,

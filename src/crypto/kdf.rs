@@ -65,6 +65,9 @@ pub enum KdfError {
         /// What is allowed.
         limit: u64,
     },
+    /// The system does not give that much memory.
+    #[error("the system does not give the {0} bytes of memory that the keystore asks for")]
+    NoMemory(u64),
     /// More time than one derivation may take.
     #[error("the keystore asks for {0} times the work of a usual one")]
     Work(u64),
@@ -155,8 +158,12 @@ impl Kdf {
     /// Derives. Call [`Kdf::check`] and reserve [`Kdf::memory`] first.
     ///
     /// # Errors
-    /// [`KdfError::Unlawful`] for parameters that [`Kdf::check`] refuses.
+    /// [`KdfError::Unlawful`] for parameters that [`Kdf::check`] refuses, [`KdfError::NoMemory`] where the system has less
+    /// than was reserved.
     pub fn derive(&self, password: &SecretBytes) -> Result<DerivedKey, KdfError> {
+        // The library would end the process; asked first, the system can say no.
+        let wanted = usize::try_from(self.memory()).map_err(|_| KdfError::NoMemory(self.memory()))?;
+        Vec::<u8>::new().try_reserve_exact(wanted).map_err(|_| KdfError::NoMemory(self.memory()))?;
         let mut key = Zeroizing::new([0; 32]);
         match self {
             Self::Scrypt { log_n, r, p, salt } => {

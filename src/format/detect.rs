@@ -183,10 +183,11 @@ fn text_kind(bytes: &[u8]) -> Kind {
             Kind::OperatorPrivateKey
         };
     }
-    if contains("\"sharesData\"") || contains("\"operatorIds\"") {
+    let object = trimmed.strip_prefix(b"\xef\xbb\xbf").unwrap_or(trimmed).starts_with(b"{");
+    if object && (contains("\"sharesData\"") || contains("\"operatorIds\"")) {
         return Kind::Keyshares;
     }
-    if contains("\"crypto\"") && (contains("\"kdf\"") || contains("\"cipher\"")) {
+    if object && contains("\"crypto\"") && (contains("\"kdf\"") || contains("\"cipher\"")) {
         return Kind::Keystore;
     }
     if std::str::from_utf8(start).is_ok_and(|text| !text.contains('\0')) { Kind::OtherText } else { Kind::Binary }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 
+use super::text::shown;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// The most values that one document may hold. The largest lawful file (thousands of validators) has a tenth of it.
@@ -425,7 +426,7 @@ impl<'a> Field<'a> {
 
     fn child_path(&self, name: &str) -> String {
         // A hostile key must not turn into a hostile message.
-        let name: String = name.chars().take(40).map(|c| if c.is_control() { '?' } else { c }).collect();
+        let name = shown(name, 40);
         if self.path.is_empty() { name } else { format!("{}.{name}", self.path) }
     }
 }

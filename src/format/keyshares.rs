@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::json::{self, Field, FieldError, FieldProblem, Json};
 use super::operators::{Operator, OperatorsError, read_id};
+use super::text::shown;
 use crate::crypto::operator_key::SEALED_BYTES;
 
 /// The largest file that is read as keyshares, in bytes: some 6,000 validators of 13 operators.
@@ -340,7 +341,7 @@ fn is_usual_key_text(text: &str) -> bool {
 
 fn noted_hex(field: &Field<'_>, oddities: &mut Vec<Oddity>) -> Result<Vec<u8>, FieldError> {
     let text = field.text()?;
-    if !text.starts_with("0x") {
+    if !text.starts_with("0x") && !text.starts_with("0X") {
         oddities.push(Oddity::NoHexPrefix);
     }
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -353,8 +354,7 @@ fn unknown_fields(object: &Field<'_>, known: &[&str], oddities: &mut Vec<Oddity>
     for (name, _) in object.entries().unwrap_or_default() {
         // A few are enough for a message.
         if !known.contains(&name) && oddities.len() < 10_000 {
-            let name = name.chars().take(40).map(|c| if c.is_control() { '?' } else { c }).collect();
-            oddities.push(Oddity::UnknownField(name));
+            oddities.push(Oddity::UnknownField(shown(name, 40)));
         }
     }
 }

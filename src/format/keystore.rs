@@ -154,7 +154,9 @@ pub(super) fn envelope(crypto: &Field<'_>, limits: KdfLimits) -> Result<Envelope
     let derived = parameters.get("dklen")?;
     if !(32..=1024).contains(&derived.integer()?) {
         let found = derived.integer()?.to_string();
-        return Err(derived.error(FieldProblem::Unsupported { found, wanted: "32 bytes or more are needed" }).into());
+        return Err(derived
+            .error(FieldProblem::Unsupported { found, wanted: "32 to 1024 bytes are supported" })
+            .into());
     }
     let salt = parameters.get("salt")?.hex_up_to(MAX_SALT)?;
     let function = kdf_module.get("function")?;

@@ -9,3 +9,4 @@ pub mod operator_key_text;
 pub mod operator_keystore;
 pub mod operators;
 pub mod provenance;
+pub mod text;

@@ -29,6 +29,9 @@ pub enum OperatorKeyFileError {
     /// A public key where the private one is needed.
     #[error("this is a public key; the private one is needed")]
     PublicKey,
+    /// A validator's keystore.
+    #[error("this is a validator's keystore; the operator's own RSA key is needed")]
+    ValidatorKeystore,
     /// An encrypted PEM, which nodes do not write.
     #[error("an encrypted PEM file; the node's own encrypted file is JSON")]
     EncryptedPem,
@@ -78,11 +81,14 @@ pub fn is_encrypted_key_file(document: &Json) -> bool {
     document.get("crypto").is_none() && ["checksum", "cipher", "kdf"].iter().all(|name| document.get(name).is_some())
 }
 
-fn encrypted_envelope(document: &Json, limits: KdfLimits) -> Result<Envelope, KeystoreError> {
+fn encrypted_envelope(document: &Json, limits: KdfLimits) -> Result<Envelope, OperatorKeyFileError> {
     let root = Field::root(document);
+    if document.get("pubkey").is_some() && document.get("path").is_some() {
+        return Err(OperatorKeyFileError::ValidatorKeystore);
+    }
     // Some writers wrap the three modules as a keystore does.
-    let crypto = root.optional("crypto")?.unwrap_or(root);
-    envelope(&crypto, limits)
+    let crypto = root.optional("crypto").map_err(KeystoreError::from)?.unwrap_or(root);
+    Ok(envelope(&crypto, limits)?)
 }
 
 /// Opens a node's encrypted key file.
@@ -107,7 +113,10 @@ fn pem_key(text: &[u8]) -> Result<OperatorPrivateKey, OperatorKeyFileError> {
     if !LABELS.contains(&label) {
         return Err(OperatorKeyFileError::Unknown);
     }
-    let (body, _) = body.split_once("-----END ").ok_or(OperatorKeyFileError::Damaged)?;
+    let (body, end) = body.split_once("-----END ").ok_or(OperatorKeyFileError::Damaged)?;
+    if end.trim_end().strip_suffix("-----") != Some(label) {
+        return Err(OperatorKeyFileError::Damaged);
+    }
     // Reserved in full: the filtered copy of the private key must not be reallocated.
     let mut compact = SecretBytes::with_capacity(body.len());
     for line in body.split_ascii_whitespace() {

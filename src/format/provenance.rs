@@ -133,6 +133,16 @@ pub struct Claims {
     pub contract: String,
     /// Names and SHA-256 of the files it describes.
     pub outputs: Vec<(String, String)>,
+    /// The owner.
+    pub owner: String,
+    /// The nonce of the first validator.
+    pub first_nonce: u64,
+    /// How many shares make a key.
+    pub threshold: u64,
+    /// The operators' ids.
+    pub operators: Vec<u64>,
+    /// The validators' public keys and nonces.
+    pub validators: Vec<(String, u64)>,
 }
 
 /// Why a file is not a provenance that can be read.
@@ -178,11 +188,24 @@ impl Claims {
         for output in root.get("outputs")?.elements()? {
             outputs.push((output.get("name")?.text()?.to_owned(), output.get("sha256")?.text()?.to_owned()));
         }
+        let mut operators = Vec::new();
+        for operator in root.get("operators")?.elements()? {
+            operators.push(operator.get("id")?.integer()?);
+        }
+        let mut validators = Vec::new();
+        for validator in root.get("validators")?.elements()? {
+            validators.push((validator.get("publicKey")?.text()?.to_owned(), validator.get("nonce")?.integer()?));
+        }
         Ok(Self {
             network: network.get("name")?.text()?.to_owned(),
             chain_id: network.get("chainId")?.integer()?,
             contract: network.get("contract")?.text()?.to_owned(),
             outputs,
+            owner: root.get("owner")?.text()?.to_owned(),
+            first_nonce: root.get("firstNonce")?.integer()?,
+            threshold: root.get("threshold")?.integer()?,
+            operators,
+            validators,
         })
     }
 }

@@ -64,7 +64,7 @@ enum Placeholder {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+enum Part {
     Text(String),
     Value(Placeholder),
 }
@@ -73,7 +73,7 @@ enum Piece {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandTemplate {
     program: String,
-    arguments: Vec<Vec<Piece>>,
+    arguments: Vec<Vec<Part>>,
 }
 
 impl CommandTemplate {
@@ -90,10 +90,10 @@ impl CommandTemplate {
         let mut words = words.iter();
         let program = words.next().filter(|word| !word.is_empty());
         let program = program.ok_or(TemplateError::Empty)?;
-        if pieces(program)?.iter().any(|piece| matches!(piece, Piece::Value(_))) {
+        if parts(program)?.iter().any(|part| matches!(part, Part::Value(_))) {
             return Err(TemplateError::PlaceholderInProgram);
         }
-        Ok(Self { program: program.clone(), arguments: words.map(|word| pieces(word)).collect::<Result<_, _>>()? })
+        Ok(Self { program: program.clone(), arguments: words.map(|word| parts(word)).collect::<Result<_, _>>()? })
     }
 
     /// The program, as written.
@@ -105,25 +105,25 @@ impl CommandTemplate {
     /// Whether it asks for the public key.
     #[must_use]
     pub fn needs_public_key(&self) -> bool {
-        let wanted = Piece::Value(Placeholder::PublicKey);
-        self.arguments.iter().flatten().any(|piece| *piece == wanted)
+        let wanted = Part::Value(Placeholder::PublicKey);
+        self.arguments.iter().flatten().any(|part| *part == wanted)
     }
 
     /// Program and arguments for one keystore; `public_key` is checked by the caller. A missing
     /// public key leaves its place empty.
     pub(crate) fn fill(&self, facts: &KeystoreFacts<'_>, public_key: Option<&str>) -> Vec<OsString> {
-        let argument = |pieces: &Vec<Piece>| {
+        let argument = |parts: &Vec<Part>| {
             let mut bytes = Vec::new();
-            for piece in pieces {
-                match piece {
-                    Piece::Text(text) => bytes.extend_from_slice(text.as_bytes()),
-                    Piece::Value(Placeholder::PublicKey) => {
+            for part in parts {
+                match part {
+                    Part::Text(text) => bytes.extend_from_slice(text.as_bytes()),
+                    Part::Value(Placeholder::PublicKey) => {
                         bytes.extend_from_slice(public_key.unwrap_or_default().as_bytes());
                     }
-                    Piece::Value(Placeholder::File) => {
+                    Part::Value(Placeholder::File) => {
                         bytes.extend_from_slice(undashed(facts.file).as_bytes());
                     }
-                    Piece::Value(Placeholder::Index) => {
+                    Part::Value(Placeholder::Index) => {
                         bytes.extend_from_slice(facts.index.to_string().as_bytes());
                     }
                 }
@@ -143,7 +143,7 @@ fn undashed(file: &Path) -> OsString {
     }
 }
 
-fn pieces(word: &str) -> Result<Vec<Piece>, TemplateError> {
+fn parts(word: &str) -> Result<Vec<Part>, TemplateError> {
     let is_name = |text: &str| {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         !text.is_empty() && text.bytes().all(fits)
@@ -161,8 +161,8 @@ fn pieces(word: &str) -> Result<Vec<Piece>, TemplateError> {
                     "index" => Placeholder::Index,
                     _ => return Err(TemplateError::UnknownPlaceholder { name: name.into() }),
                 };
-                found.push(Piece::Text(std::mem::take(&mut plain)));
-                found.push(Piece::Value(value));
+                found.push(Part::Text(std::mem::take(&mut plain)));
+                found.push(Part::Value(value));
                 rest = beyond;
             }
             _ => {
@@ -172,7 +172,7 @@ fn pieces(word: &str) -> Result<Vec<Piece>, TemplateError> {
         }
     }
     plain.push_str(rest);
-    found.push(Piece::Text(plain));
+    found.push(Part::Text(plain));
     Ok(found)
 }
 

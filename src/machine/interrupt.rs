@@ -1,4 +1,4 @@
-//! Turns SIGINT, SIGTERM and SIGHUP into an orderly exit that leaves nothing half done behind.
+//! Turns SIGINT, SIGQUIT, SIGTERM and SIGHUP into an orderly exit that leaves nothing half done behind.
 #![expect(
     clippy::disallowed_methods,
     reason = "this file is the door through which leftovers are removed and the terminal is reset"
@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr};
 use signal_hook::SigId;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use thiserror::Error;
 
 /// The exit status of an interrupted process.
@@ -24,7 +24,7 @@ pub const EXIT_INTERRUPTED: i32 = 130;
 /// Which signal asked for the exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interrupt {
-    /// SIGINT: somebody pressed Ctrl-C.
+    /// SIGINT or SIGQUIT: somebody pressed Ctrl-C or Ctrl-\.
     Int,
     /// SIGTERM: somebody asked the process to end.
     Term,
@@ -193,7 +193,7 @@ pub struct Guard {
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 
-/// Starts the thread that answers SIGINT, SIGTERM and SIGHUP.
+/// Starts the thread that answers SIGINT, SIGQUIT, SIGTERM and SIGHUP.
 ///
 /// On the first signal it waits for [`critical`] sections, removes every [`Leftover`], restores
 /// a remembered terminal, calls `on_interrupt` and ends the process with [`EXIT_INTERRUPTED`].
@@ -217,7 +217,7 @@ pub fn install(on_interrupt: impl Fn(Interrupt) + Send + 'static) -> Result<Guar
         move || attend(wake, &which, on_interrupt)
     })?;
     let ignored = ignored_signals();
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
+    for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
         if is_set(ignored, signal) {
             continue;
         }

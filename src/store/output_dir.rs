@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{
-    Access, AtFlags, FileType, Mode as Bits, OFlags, access, fchmod, lstat, mkdirat, open, openat, stat, unlinkat,
+    Access, AtFlags, FileType, FlockOperation, Mode as Bits, OFlags, access, fchmod, flock, lstat, mkdirat, open,
+    openat, stat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -76,6 +77,11 @@ impl OutputDir {
             Err(_) => create(path)?,
         };
         let prepared = Self { dir: Arc::new(dir), overwrite, created };
+        // Held until the directory is let go of, however the process ends. Where there are no locks, the names themselves
+        // decide, without overwriting.
+        if flock(&prepared.dir.fd, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+            return Err(WriteError::InUse { path: path.to_path_buf() });
+        }
         must_be_free(&prepared.dir, names, overwrite)?;
         sweep(&prepared.dir);
         let proof = stage(&prepared.dir, "proof", &[0; 512], Mode::Secret).map_err(|error| about(path, error))?;

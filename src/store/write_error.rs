@@ -27,6 +27,12 @@ pub enum WriteError {
         /// The name.
         name: String,
     },
+    /// Another process of this program is about to write there.
+    #[error("{path}: another dvkey is writing to this folder", path = path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The directory in which the output directory would be created is missing.
     #[error("{path}: no such directory", path = path.display())]
     ParentMissing {

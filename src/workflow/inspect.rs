@@ -13,6 +13,7 @@ use crate::format::keystore::Keystore;
 use crate::format::operator_key_text::OperatorKeyText;
 use crate::format::operators::OperatorList;
 use crate::format::provenance::Claims;
+use crate::format::text::shown;
 use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
 
 /// What a file is.
@@ -112,20 +113,20 @@ fn keystore(document: &Json, facts: &mut Vec<(&'static str, String)>, problem: &
         },
     ));
     if !keystore.path.is_empty() {
-        facts.push(("path", printable(&keystore.path)));
+        facts.push(("path", shown(&keystore.path, 200)));
     }
 }
 
 fn keyshares(document: &Json, bytes: &[u8], facts: &mut Vec<(&'static str, String)>) {
     let Ok(file) = KeysharesFile::from_json(document, json::has_byte_order_mark(bytes)) else { return };
-    facts.push(("version", file.version.as_deref().map_or("none".to_owned(), printable)));
+    facts.push(("version", file.version.as_deref().map_or("none".to_owned(), |text| shown(text, 200))));
     facts.push(("validators", file.items.len().to_string()));
     let mut items = file.items.iter().flatten();
     if let Some(first) = items.next() {
         let ids: Vec<_> = first.payload.operator_ids.iter().map(ToString::to_string).collect();
         facts.push(("operators", ids.join(", ")));
         if let Some(data) = &first.data {
-            facts.push(("owner", data.owner.as_deref().map_or("none".to_owned(), printable)));
+            facts.push(("owner", data.owner.as_deref().map_or("none".to_owned(), |text| shown(text, 200))));
             let last = items.last().unwrap_or(first).data.as_ref().and_then(|data| data.nonce);
             match (data.nonce, last) {
                 (Some(first), Some(last)) if first != last => facts.push(("nonces", format!("{first} to {last}"))),
@@ -152,16 +153,11 @@ fn operators(bytes: &[u8], facts: &mut Vec<(&'static str, String)>, problem: &mu
 fn provenance(bytes: &[u8], facts: &mut Vec<(&'static str, String)>, problem: &mut Option<String>) {
     match Claims::parse(bytes) {
         Ok(claims) => {
-            facts.push(("network", format!("{}, chain {}", printable(&claims.network), claims.chain_id)));
+            facts.push(("network", format!("{}, chain {}", shown(&claims.network, 200), claims.chain_id)));
             for (name, sha256) in claims.outputs {
-                facts.push(("describes", format!("{}, SHA-256 {}", printable(&name), printable(&sha256))));
+                facts.push(("describes", format!("{}, SHA-256 {}", shown(&name, 200), shown(&sha256, 200))));
             }
         }
         Err(error) => *problem = Some(error.to_string()),
     }
-}
-
-/// Text from a file, safe to show.
-fn printable(text: &str) -> String {
-    text.chars().take(200).map(|c| if c.is_control() { '?' } else { c }).collect()
 }

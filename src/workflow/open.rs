@@ -55,7 +55,11 @@ pub fn open(
         let listed = known.filter(|id| item.payload.operator_ids.contains(id));
         Opened {
             validator: PublicKey::from_bytes(&item.payload.public_key).ok(),
-            opening: open_item(item, key, listed.or_else(|| named(item))),
+            opening: match (operator, listed) {
+                // Somebody says whose key it is, and that operator has no share here.
+                (Some(_), None) => Opening::NotAnOperator,
+                _ => open_item(item, key, listed),
+            },
         }
     };
     let unreadable = Opened { validator: None, opening: Opening::Unreadable };

@@ -25,7 +25,12 @@ fn inspect_says_what_files_are() {
     }
     let said = stdout(&dvkey(folder.path()).args(["inspect", "--json", "."]).assert().success());
     assert!(objects(&said).len() >= 5, "{said}");
-    dvkey(folder.path()).args(["inspect", "absent"]).assert().code(1);
+    let assert = dvkey(folder.path()).args(["inspect", "absent", "operators.json"]).assert().code(1);
+    assert!(stdout(&assert).contains("a list of SSV operators"));
+    // A program that contains a keystore is none.
+    std::fs::write(folder.path().join("lib.py"), "K = {\"crypto\": {\"kdf\": {}, \"cipher\": {}}}").unwrap();
+    let said = stdout(&dvkey(folder.path()).args(["inspect", "lib.py"]).assert().success());
+    assert!(said.contains("text of no kind"), "{said}");
 }
 
 #[test]
@@ -56,6 +61,7 @@ fn codes_are_explained() {
         assert!(page.starts_with(&format!("{code} (exit code ")), "{page}");
     }
     dvkey(folder.path()).args(["explain", "no.such-code"]).assert().code(1);
+    assert!(stdout(&dvkey(folder.path()).args(["explain", "K09"]).assert().success()).contains("K09"));
 }
 
 #[test]

@@ -99,6 +99,26 @@ fn interrupts_end_with_130_and_leave_nothing() {
     }
 }
 
+/// Two runs at once into one folder: one of them has it, the other is refused before it opens anything.
+#[test]
+fn two_runs_do_not_mix_their_files() {
+    let folder = workshop();
+    assert!(start(folder.path(), &[]).wait().unwrap().success());
+    let mut refused = 0;
+    for _ in 0..3 {
+        let runs: Vec<_> = (0..3).map(|_| start(folder.path(), &["--force"])).collect();
+        for run in runs {
+            let output = run.wait_with_output().unwrap();
+            if !output.status.success() {
+                assert!(String::from_utf8(output.stderr).unwrap().contains("code: output.in-use "));
+                refused += 1;
+            }
+        }
+        dvkey(folder.path()).args(["verify", "out", "-q", "--validators", "6"]).assert().success();
+    }
+    assert!(refused > 0, "the runs did not overlap");
+}
+
 /// Without the right to write, the refusal comes before a password is looked for.
 #[test]
 fn walls_are_found_before_passwords() {

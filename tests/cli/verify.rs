@@ -50,9 +50,9 @@ fn a_difference_from_what_is_given_is_a_no() {
         let said = stdout(&run(arguments).code(3));
         assert!(said.contains("NOT VALID") && said.contains(check), "{arguments:?}: {said}");
     }
-    // A network that nothing in the file names is not compared, and that is said.
-    let said = stdout(&run(&["theirs.json", "--network", "mainnet"]).code(0));
-    assert!(said.contains("not checked: K17"), "{said}");
+    // A network that nothing in the file names cannot be compared: neither yes nor no.
+    let said = stdout(&run(&["theirs.json", "--network", "mainnet"]).code(1));
+    assert!(said.contains("CANNOT BE JUDGED") && said.contains("names no network"), "{said}");
 }
 
 #[test]
@@ -67,9 +67,20 @@ fn the_provenance_beside_a_file_is_compared() {
     std::fs::write(&path, whole).unwrap();
     let provenance = folder.path().join("out/provenance.json");
     let claims = std::fs::read_to_string(&provenance).unwrap();
-    std::fs::write(&provenance, claims.replace("560048", "1")).unwrap();
-    let said = stdout(&dvkey(folder.path()).args(["verify", "out"]).assert().code(3));
-    assert!(said.contains("K17"), "{said}");
+    for (from, to, check) in [
+        ("560048", "1", "K17"),
+        ("\"firstNonce\": 7", "\"firstNonce\": 8", "K18"),
+        ("\"nonce\": 8", "\"nonce\": 9", "K18"),
+        ("\"threshold\": 3", "\"threshold\": 2", "K18"),
+        ("\"id\": 12", "\"id\": 13", "K18"),
+        ("0x81592c3DE184A3E2c0DCB5a261BC107Bfa91f494", "0x52908400098527886E0F7030069857D2E4169EE7", "K18"),
+        ("\"name\": \"keyshares.json\"", "\"name\": \"other.json\"", "K18"),
+    ] {
+        assert!(claims.contains(from), "{from}");
+        std::fs::write(&provenance, claims.replace(from, to)).unwrap();
+        let said = stdout(&dvkey(folder.path()).args(["verify", "out"]).assert().code(3));
+        assert!(said.contains(check), "{from}: {said}");
+    }
     // One that cannot be read, or that a later version wrote, says neither yes nor no; somebody else's says nothing.
     for unclear in ["{", r#"{"schema": "dvkey.provenance/2"}"#] {
         std::fs::write(&provenance, unclear).unwrap();
@@ -125,6 +136,37 @@ fn two_fields_for_one_thing_are_a_no() {
     file["shares"][0]["payload"]["shares"] = "0x00".into();
     std::fs::write(folder.path().join("both.json"), file.to_string()).unwrap();
     dvkey(folder.path()).args(["verify", "both.json"]).assert().code(3);
+}
+
+/// One ciphertext for two operators, and one key for two operators in different items, cannot be right.
+#[test]
+fn what_two_operators_cannot_share() {
+    let folder = workshop();
+    let vector = write_vector(folder.path(), "P06");
+    let original: Value = serde_json::from_str(text(&vector["keysharesFileText"])).unwrap();
+    let mut file = original.clone();
+    let shares = text(&file["shares"][0]["payload"]["sharesData"]).to_owned();
+    let sealed = |slot: usize| 2 + 2 * (96 + 48 * 4 + 256 * slot)..2 + 2 * (96 + 48 * 4 + 256 * (slot + 1));
+    let copies: Vec<_> = (1..4)
+        .map(|slot| {
+            let mut copied = shares.clone();
+            copied.replace_range(sealed(slot), &shares[sealed(0)]);
+            copied
+        })
+        .collect();
+    for copied in copies {
+        file["shares"][0]["payload"]["sharesData"] = copied.into();
+        std::fs::write(folder.path().join("same.json"), file.to_string()).unwrap();
+        let said = stdout(&dvkey(folder.path()).args(["verify", "same.json"]).assert().code(3));
+        assert!(said.contains("K16"), "{said}");
+    }
+    let mut file = original;
+    file["shares"][1]["data"]["operators"][3]["id"] = 79.into();
+    file["shares"][1]["payload"]["operatorIds"][3] = 79.into();
+    std::fs::write(folder.path().join("same.json"), file.to_string()).unwrap();
+    let said = stdout(&dvkey(folder.path()).args(["verify", "same.json"]).assert().code(3));
+    assert!(said.contains("K15 validator 2: operators 78 and 79 have the same key"), "{said}");
+    assert!(said.contains("operators 12, 34, 56, 78 and others"), "{said}");
 }
 
 /// Hostile files of some megabytes end in seconds, not hours.

@@ -12,6 +12,7 @@ use crate::cli::report::Failure;
 use crate::cli::ui::printer::Printer;
 use crate::crypto::digest::Sha256Digest;
 use crate::store::read::{Source, read_bounded};
+use crate::workflow::verify::check::Check;
 
 /// No build of this program is larger.
 const MAX_PROGRAM: u64 = 1 << 30;
@@ -73,6 +74,9 @@ pub(in crate::cli) fn explain(code: Option<&str>, printer: &Printer) -> Result<E
         }
         return Ok(Exit::Done);
     };
+    // The numbered checks are explained together.
+    let is_check = Check::ALL.iter().any(|check| check.id() == text);
+    let text = if is_check { Code::VerifyNotValid.text() } else { text };
     match Code::find(text).and_then(|code| Some((code, code.page()?))) {
         Some((code, page)) => {
             printer.result(&format!("{} (exit code {})\n\n{page}", code.text(), code.exit().code()));

@@ -11,8 +11,18 @@ use crate::cli::ui::words::printable;
 use crate::workflow::inspect::{Description, inspect};
 
 pub(in crate::cli) fn run(arguments: &InspectArguments, printer: &Printer) -> Result<Exit, Failure> {
+    let mut unreadable = None;
     for path in &arguments.paths {
-        let descriptions = inspect(path).map_err(|error| Failure::read(Code::FileUnreadable, &error))?;
+        let descriptions = match inspect(path) {
+            Ok(descriptions) => descriptions,
+            Err(error) => {
+                // The others are still worth describing.
+                if let Some(earlier) = unreadable.replace(Failure::read(Code::FileUnreadable, &error)) {
+                    printer.failure(&earlier);
+                }
+                continue;
+            }
+        };
         for description in &descriptions {
             if printer.json() {
                 printer.object(&json(description));
@@ -21,7 +31,7 @@ pub(in crate::cli) fn run(arguments: &InspectArguments, printer: &Printer) -> Re
             }
         }
     }
-    Ok(Exit::Done)
+    unreadable.map_or(Ok(Exit::Done), Err)
 }
 
 fn show(description: &Description, printer: &Printer) {

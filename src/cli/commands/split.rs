@@ -1,5 +1,6 @@
 //! `dvkey split`: collect the answers, show the plan, make it, say what was made.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -26,7 +27,8 @@ use crate::machine::password::{KeystoreFacts, PasswordSource, Passwords as Opene
 use crate::store::output_dir::OutputDir;
 use crate::store::read::Source;
 use crate::workflow::split::{
-    Done, Event, OUTPUT_FILES, Passwords, Plan, PlannedKeystore, Ports, RefusalCause, Request, execute, inventory, plan,
+    Done, Event, ExecuteError, OUTPUT_FILES, Passwords, Plan, PlannedKeystore, Ports, Refusal, RefusalCause, Request,
+    execute, inventory, plan,
 };
 
 /// How many keystores the plan shows.
@@ -58,6 +60,8 @@ pub(in crate::cli) fn run(
         confirm.must_agree(&plan)?;
     }
 
+    let memory = arguments.memory.unwrap_or_else(default_memory);
+    must_fit(&plan, memory)?;
     warn(&plan, printer);
     let asks = person.present && confirm.is_none();
     show_plan(&plan, &out, arguments.dry_run, asks, printer);
@@ -69,7 +73,7 @@ pub(in crate::cli) fn run(
     }
     let output = OutputDir::prepare(&out, &OUTPUT_FILES, arguments.force).map_err(|error| Failure::write(&error))?;
     let passwords = person.passwords(passwords, &plan)?;
-    let done = make(&plan, &passwords, output, offline_enforced, arguments, printer)?;
+    let done = make(&plan, &passwords, output, (memory, offline_enforced), arguments, printer)?;
     show_done(&plan, &done, &out, printer);
     Ok(Exit::Done)
 }
@@ -136,8 +140,9 @@ impl Person<'_> {
             Some(path) => read_operators(path)?,
             None => {
                 self.must_be_present("the list of operators", "--operators")?;
-                prompt::ask(self.printer, "File with the operators and their keys?", |answer| {
-                    read_operators(Path::new(answer))
+                prompt::ask(self.printer, "File with the operators and their keys?", |answer| match answer {
+                    "" => Err(Failure::new(Code::InputMissing, "no file was named")),
+                    named => read_operators(Path::new(named)),
                 })?
             }
         };
@@ -177,6 +182,12 @@ impl Person<'_> {
         } else {
             options.password_fd.map(PasswordSource::Fd)
         };
+        // Typed into stdin, a password would show; the hidden question serves better.
+        let at_the_terminal = |source: &PasswordSource| {
+            matches!(source, PasswordSource::File(Source::Stdin) | PasswordSource::Fd(0))
+                && std::io::stdin().is_terminal()
+        };
+        let source = source.filter(|source| !at_the_terminal(source));
         let opened = match (opened, source) {
             (Some(opened), _) => Some(opened),
             (None, Some(source)) => Some(source.open().map_err(|error| Failure::password(&error))?),
@@ -270,6 +281,20 @@ impl Confirmation {
                 .cause(format!("confirmed: owner {owner}, nonce {nonce}")));
         }
         Ok(())
+    }
+}
+
+/// A keystore that asks for more than there is cannot be opened, whatever its password.
+fn must_fit(plan: &Plan, budget: u64) -> Result<(), Failure> {
+    let too_large = |keystore: &PlannedKeystore| {
+        let wanted = keystore.found.keystore.envelope.kdf.memory();
+        let cause = RefusalCause::Memory { wanted, budget };
+        (wanted > budget).then(|| Refusal { path: keystore.found.path.clone(), cause })
+    };
+    let refusals: Vec<_> = plan.keystores.iter().filter_map(too_large).collect();
+    match refusals.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::execute(&ExecuteError::Refused { refusals, total: plan.keystores.len() })),
     }
 }
 
@@ -463,13 +488,13 @@ fn make(
     plan: &Plan,
     passwords: &Supply<'_>,
     output: OutputDir,
-    offline_enforced: bool,
+    (memory, offline_enforced): (u64, bool),
     arguments: &SplitArguments,
     printer: &Printer,
 ) -> Result<Done, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.map_or(cores, usize::from);
-    let memory = Budget::new(arguments.memory.unwrap_or_else(default_memory));
+    let memory = Budget::new(memory);
     printer.detail(&format!("{} at a time, up to {} for key derivation", jobs, format_size(memory.total())));
     let progress = Progress::start(printer, plan.keystores.len(), "splitting");
     let events = |event: Event<'_>| match event {

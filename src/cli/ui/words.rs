@@ -2,6 +2,8 @@
 
 use dvkey_ceremony::{OperatorId, PublicKey};
 
+use crate::format::text::shown;
+
 /// `1 validator`, `3 validators`.
 pub(crate) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
@@ -26,5 +28,5 @@ pub(crate) fn nonces(first: u64, last: u64) -> String {
 
 /// A path or a text of a file, safe to show on a terminal.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    shown(text, usize::MAX)
 }

@@ -23,6 +23,7 @@ use crate::machine::memory::Budget;
 use crate::machine::password::PasswordError;
 use crate::store::atomic::Mode;
 use crate::store::output_dir::OutputDir;
+use crate::store::read::{Source, read_bounded};
 use crate::store::write_error::WriteError;
 use crate::workflow::verify::check::{Check, Report, Verdict};
 use crate::workflow::verify::keyshares::{Beside, Expected, Unclear, judge};
@@ -165,6 +166,9 @@ pub enum ExecuteError {
     /// What was read back differs from what was written.
     #[error("{0} came back from the disk other than it was written")]
     ReadBack(&'static str),
+    /// The files were published, and are not where they should be.
+    #[error("{}: published, but not to be found there any more", .0.display())]
+    Moved(PathBuf),
     /// The file that was read back is not valid: a fault of this program or of this machine.
     #[error("the written file does not pass verification")]
     NotValid(Box<Report>),
@@ -405,6 +409,12 @@ fn write(plan: &Plan, made: &[Made], ports: Ports<'_>) -> Result<Done, ExecuteEr
     (ports.events)(Event::Publishing);
     debug_assert_eq!(OUTPUT_FILES, [staged_provenance.name(), staged_keyshares.name()]);
     let files = ports.output.publish(vec![staged_provenance, staged_keyshares])?;
+    // Once more under the name that is about to be told: the folder could have been moved away meanwhile.
+    for file in &files {
+        if read_bounded(&Source::Path(file.clone()), keyshares::MAX_BYTES).is_err() {
+            return Err(ExecuteError::Moved(file.clone()));
+        }
+    }
     let validators = items.iter().map(|item| (item.public_key, item.nonce.get())).collect();
     Ok(Done { files, validators, report, keyshares_digest })
 }
@@ -421,7 +431,8 @@ fn expected(plan: &Plan) -> Expected<'_> {
 
 fn judge_as_a_stranger(plan: &Plan, bytes: &[u8], jobs: usize) -> Result<Report, ExecuteError> {
     let file = keyshares::parse(bytes).map_err(|_| ExecuteError::ReadBack(KEYSHARES_FILE))?;
-    let report = judge(&file, &expected(plan), None, jobs);
+    // The file itself names no network; the provenance does, and is compared below.
+    let report = judge(&file, &Expected { network: None, ..expected(plan) }, None, jobs);
     if report.verdict == Verdict::Valid && report.oddities.is_empty() {
         Ok(report)
     } else {

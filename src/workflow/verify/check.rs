@@ -264,6 +264,9 @@ pub enum Reason {
     /// An operator is not in the list that was given.
     #[error(transparent)]
     OperatorList(#[from] OperatorsError),
+    /// Two operators have the same ciphertext.
+    #[error("the sealed shares of operators {0} and {1} are the same")]
+    RepeatedCiphertext(OperatorId, OperatorId),
     /// A sealed share that no key opens.
     #[error("the sealed share of operator {0} is no ciphertext")]
     NotACiphertext(OperatorId),
@@ -278,6 +281,9 @@ pub enum Reason {
     /// The provenance contradicts itself about the network.
     #[error("provenance.json names {0} with a chain id or contract that is not that network's")]
     NetworkContradiction(String),
+    /// The provenance describes this content and says something else about it.
+    #[error("provenance.json says something else about the {0}")]
+    ProvenanceContradicts(&'static str),
     /// The provenance is about another file of this name.
     #[error("provenance.json describes another content of {0}")]
     OtherContent(String),

@@ -7,7 +7,7 @@ use dvkey_ceremony::share::check_sharing;
 use dvkey_ceremony::{Address, Nonce, OperatorId, OwnerNonce, PublicKey, SharePublicKey, Signature, Threshold};
 
 use super::check::{Check, CheckResult, Reason, Report, SameAs, Unknown, ValidatorLine, Verdict};
-use crate::crypto::operator_key::is_zero_or_one;
+use crate::crypto::operator_key::{SEALED_BYTES, is_zero_or_one};
 use crate::format::keyshares::{Item, KeysharesFile, SharesData, shares_data_length};
 use crate::format::network::Network;
 use crate::format::operator_key_text::{OperatorKeyText, OperatorKeyTextError};
@@ -77,7 +77,7 @@ pub fn judge(file: &KeysharesFile, expected: &Expected<'_>, beside: Option<&Besi
 
     duplicates(&validators, &mut results);
     let owner = across_items(file, expected, &keys, &mut results);
-    let network = network(expected, beside, &mut results);
+    let network = network(expected, beside, owner, &validators, &mut results);
     let validator_count = validators.len();
     results.unknown(Check::Opens, Unknown::NeedsOperatorKeys);
     results.settle(validator_count);
@@ -103,7 +103,7 @@ impl Report {
         let mut results = Results(self.checks.into_iter().collect());
         results.0.remove(&Check::Network);
         results.0.remove(&Check::Provenance);
-        let network = network(expected, Some(beside), &mut results);
+        let network = network(expected, Some(beside), self.owner, &self.validators, &mut results);
         Self { verdict: results.verdict(), checks: results.into_checks(), network, ..self }
     }
 }
@@ -156,9 +156,10 @@ impl Results {
             return Verdict::NotValid;
         }
         // What only the operators know, and what a keyshares file never says, leaves a file valid; the report says it.
-        let missing = [Check::Signature, Check::SealedRange, Check::Degree];
-        let unknown = missing.iter().filter_map(|check| self.0.get(check)?.unknown);
-        match unknown.into_iter().find(|why| matches!(why, Unknown::OwnerNonce | Unknown::Blocked)) {
+        let missing = [Check::Signature, Check::SealedRange, Check::Degree, Check::Network];
+        let mut unknown = missing.iter().filter_map(|check| self.0.get(check)?.unknown);
+        let missed = |why: &Unknown| matches!(why, Unknown::OwnerNonce | Unknown::Blocked | Unknown::NoNetwork);
+        match unknown.find(missed) {
             Some(why) => Verdict::CannotJudge(why),
             None => Verdict::Valid,
         }
@@ -410,6 +411,7 @@ fn share_keys(
 /// remains.
 fn sealed_range(item: &Item, parts: &SharesData<'_>, context: &Context<'_>, results: &mut Vec<(Check, Outcome)>) {
     let mut all_keys = true;
+    let mut seen: Vec<(OperatorId, &[u8; SEALED_BYTES])> = Vec::with_capacity(parts.sealed_shares.len());
     for (id, sealed) in item.payload.operator_ids.iter().zip(&parts.sealed_shares) {
         let could_open = match key_of(item, *id, context) {
             Some(key) => key.key.could_open(sealed),
@@ -421,6 +423,11 @@ fn sealed_range(item: &Item, parts: &SharesData<'_>, context: &Context<'_>, resu
         if !could_open {
             return results.push((Check::SealedRange, Outcome::Fails(Reason::NotACiphertext(*id))));
         }
+        // Different shares under different keys: one ciphertext cannot be right for both.
+        if let Some((other, _)) = seen.iter().find(|(_, other)| other == sealed) {
+            return results.push((Check::SealedRange, Outcome::Fails(Reason::RepeatedCiphertext(*other, *id))));
+        }
+        seen.push((*id, sealed));
     }
     results.push((Check::SealedRange, Outcome::Holds));
     if !all_keys {
@@ -440,7 +447,12 @@ fn key_of(item: &Item, id: OperatorId, context: &Context<'_>) -> Option<Operator
 
 /// The owner that an item names, whatever the case of its letters.
 fn owner_of(item: &Item) -> Option<Address> {
-    item.data.as_ref()?.owner.as_ref()?.to_lowercase().parse().ok()
+    read_owner(item.data.as_ref()?.owner.as_ref()?)
+}
+
+/// An address with its checksum or without: a wrong checksum is unusual, and only that.
+fn read_owner(text: &str) -> Option<Address> {
+    format!("0x{}", text.strip_prefix("0x")?.to_lowercase()).parse().ok()
 }
 
 fn count(file: &KeysharesFile, expected: &Expected<'_>, results: &mut Results) {
@@ -474,15 +486,15 @@ fn across_items(
 ) -> Option<Address> {
     let mut first_owner = expected.owner;
     let mut first_nonce = expected.nonce.map(|nonce| u64::from(nonce.get()));
-    let mut known: HashMap<OperatorId, &OperatorKeyText> = HashMap::new();
+    let mut known = KnownKeys::default();
     for (position, item) in file.items.iter().enumerate() {
         let Ok(item) = item else { continue };
         let data = item.data.clone().unwrap_or_default();
         if let Some(owner) = &data.owner {
-            match owner.to_lowercase().parse::<Address>() {
-                Err(_) => results.failed(Check::Owner, Some(position), Reason::OwnerForm(owner.clone())),
-                Ok(found) if found.is_zero() => results.failed(Check::Owner, Some(position), Reason::OwnerZero),
-                Ok(found) => match (expected.owner, *first_owner.get_or_insert(found)) {
+            match read_owner(owner) {
+                None => results.failed(Check::Owner, Some(position), Reason::OwnerForm(owner.clone())),
+                Some(found) if found.is_zero() => results.failed(Check::Owner, Some(position), Reason::OwnerZero),
+                Some(found) => match (expected.owner, *first_owner.get_or_insert(found)) {
                     (Some(wanted), _) if wanted != found => {
                         results.failed(Check::Owner, Some(position), Reason::OwnerDiffers { found, wanted });
                     }
@@ -511,12 +523,15 @@ fn across_items(
     first_owner
 }
 
+/// The keys met so far: by operator, and whose each modulus is.
+type KnownKeys<'k> = (HashMap<OperatorId, &'k OperatorKeyText>, HashMap<&'k [u8; SEALED_BYTES], OperatorId>);
+
 fn operator_keys_agree<'k>(
     item: &Item,
     position: usize,
     expected: &Expected<'_>,
     keys: &'k KeyCache,
-    known: &mut HashMap<OperatorId, &'k OperatorKeyText>,
+    (known, moduli): &mut KnownKeys<'k>,
     results: &mut Results,
 ) {
     let mut good = true;
@@ -535,6 +550,10 @@ fn operator_keys_agree<'k>(
             fail(Reason::KeyChanges(**id));
         }
         known.insert(**id, key);
+        match moduli.insert(key.key.modulus(), **id) {
+            Some(other) if other != **id => fail(Reason::SharedKey(other, **id)),
+            _ => {}
+        }
     }
     if let Some(list) = expected.operators {
         for id in &item.payload.operator_ids {
@@ -554,8 +573,36 @@ fn operator_keys_agree<'k>(
     }
 }
 
+/// The name under which this program writes keyshares.
+const OWN_NAME: &str = "keyshares.json";
+
+/// What a provenance says otherwise than the file that it describes.
+fn contradiction(claims: &Claims, owner: Option<Address>, validators: &[ValidatorLine]) -> Option<&'static str> {
+    if claims.owner.parse().ok() != owner {
+        return Some("owner");
+    }
+    let said = claims.validators.iter().map(|(key, nonce)| (Some(key.clone()), Some(*nonce)));
+    let found = validators.iter().map(|line| (line.public_key.map(|key| key.to_string()), line.nonce));
+    if !said.eq(found) || claims.first_nonce != claims.validators.first().map_or(0, |(_, nonce)| *nonce) {
+        return Some("validators");
+    }
+    let operators: Vec<_> =
+        validators.first().into_iter().flat_map(|line| &line.operators).map(|id| id.get()).collect();
+    let threshold = Threshold::ssv(operators.len()).map(|threshold| threshold.t() as u64);
+    if claims.operators != operators || threshold != Ok(claims.threshold) {
+        return Some("operators");
+    }
+    None
+}
+
 /// Compares the provenance with the file and with the network asked for. Returns the network that it names.
-fn network(expected: &Expected<'_>, beside: Option<&Beside>, results: &mut Results) -> Option<String> {
+fn network(
+    expected: &Expected<'_>,
+    beside: Option<&Beside>,
+    owner: Option<Address>,
+    validators: &[ValidatorLine],
+    results: &mut Results,
+) -> Option<String> {
     let claims = match beside.map(|beside| (&beside.claims, beside)) {
         None => None,
         Some((Err(Unclear), _)) => {
@@ -564,10 +611,18 @@ fn network(expected: &Expected<'_>, beside: Option<&Beside>, results: &mut Resul
         }
         Some((Ok(claims), beside)) => match claims.outputs.iter().find(|(name, _)| *name == beside.name) {
             Some((_, sha256)) if *sha256 == beside.sha256 => {
-                results.held(Check::Provenance);
+                match contradiction(claims, owner, validators) {
+                    Some(what) => results.failed(Check::Provenance, None, Reason::ProvenanceContradicts(what)),
+                    None => results.held(Check::Provenance),
+                }
                 Some(claims)
             }
             Some(_) => {
+                results.failed(Check::Provenance, None, Reason::OtherContent(beside.name.clone()));
+                Some(claims)
+            }
+            // Ours, and silent about the one file that it is there for.
+            None if beside.name == OWN_NAME => {
                 results.failed(Check::Provenance, None, Reason::OtherContent(beside.name.clone()));
                 Some(claims)
             }
