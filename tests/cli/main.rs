@@ -3,6 +3,7 @@
     clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stderr,
     clippy::unwrap_used,
     reason = "a test touches the disk, runs programs and fails by panicking"
 )]
