@@ -144,7 +144,7 @@ pub(crate) struct SplitArguments {
     /// Keystores at a time [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
-    /// Memory for key derivation, such as 2GiB [default: what is free]
+    /// Memory for key derivation, such as 2GiB [default: nine tenths of what is free]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) memory: Option<u64>,
     /// The most memory that one keystore may ask for [default: 1GiB]

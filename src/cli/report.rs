@@ -185,8 +185,11 @@ impl Failure {
                 Self::new(Code::MachineRandomness, error.to_string()).cause(source.to_string())
             }
             ExecuteError::Write(error) => Self::write(error),
-            ExecuteError::Moved(_) => Self::new(Code::OutputFailed, error.to_string())
-                .hint("somebody moved the folder during the run; the files are in it, wherever it is now"),
+            ExecuteError::Moved(_) => Self::new(Code::OutputFailed, error.to_string()).hint(
+                "both files were made whole; if the folder was moved, they are in it. Look before you split again",
+            ),
+            ExecuteError::TooLarge(_) => Self::new(Code::OutputFailed, error.to_string())
+                .hint("split fewer keystores at a time, each part with the nonce that follows the part before"),
             ExecuteError::ReadBack(_) => Self::new(Code::InternalSelfCheck, error.to_string())
                 .hint("the disk or the memory of this machine may be failing; nothing was published"),
             ExecuteError::NotValid(report) => {

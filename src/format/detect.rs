@@ -113,6 +113,12 @@ fn json_kind(document: &Json) -> Kind {
     if document.get("schema").and_then(Json::as_str).is_some_and(|schema| schema.starts_with("dvkey.provenance/")) {
         return Kind::Provenance;
     }
+    if let Json::Array(elements) = document
+        && elements.iter().any(|element| element.get("crypto").is_some())
+    {
+        // Keystores in a list are read by nobody; they are keystores all the same, and broken ones.
+        return Kind::Keystore;
+    }
     if keyshares::is_keyshares(document) || (has("shares") && has("version")) {
         return Kind::Keyshares;
     }
@@ -173,7 +179,13 @@ fn text_kind(bytes: &[u8]) -> Kind {
     let contains = |needle: &str| start.windows(needle.len()).any(|window| window == needle.as_bytes());
     let trimmed = bytes.trim_ascii_start();
     if trimmed.starts_with(b"-----BEGIN") {
-        return if contains("PRIVATE KEY-----") { Kind::OperatorPrivateKey } else { Kind::OperatorPublicKey };
+        return if contains("PRIVATE KEY-----") {
+            Kind::OperatorPrivateKey
+        } else if contains("PUBLIC KEY-----") {
+            Kind::OperatorPublicKey
+        } else {
+            Kind::OtherText
+        };
     }
     // base64 of "-----BEGIN RSA P": the next letters tell private from public.
     if trimmed.starts_with(b"LS0tLS1CRUdJTi") {

@@ -233,7 +233,10 @@ fn read_item(item: &Field<'_>, oddities: &mut Vec<Oddity>) -> Result<Item, ItemE
 }
 
 fn read_payload(payload: &Field<'_>, oddities: &mut Vec<Oddity>) -> Result<Payload, ItemError> {
-    if payload.optional("sharesData")?.is_some() && payload.optional("shares")?.is_some() {
+    let (new, old) = (payload.optional("sharesData")?, payload.optional("shares")?);
+    if let (Some(new), Some(old)) = (new, old)
+        && new.value != old.value
+    {
         return Err(ItemError::TwoOfOne("payload.sharesData", "payload.shares"));
     }
     let shares_data = match payload.optional("sharesData")? {

@@ -132,7 +132,9 @@ impl OperatorList {
                     for entry in keyshares_entries(&shares)? {
                         let (id, key) = read_entry(&entry)?;
                         match entries.insert(id, key.to_owned()) {
-                            Some(earlier) if earlier != key => return Err(OperatorsError::DuplicateId(id)),
+                            Some(earlier) if !is_same_key(&earlier, key) => {
+                                return Err(OperatorsError::DuplicateId(id));
+                            }
                             _ => {}
                         }
                     }
@@ -267,12 +269,17 @@ fn read_entry<'a>(entry: &Field<'a>) -> Result<(OperatorId, &'a str), OperatorsE
     for name in KEY_NAMES {
         let Some(field) = entry.optional(name)? else { continue };
         let found = field.text()?;
-        if key.is_some_and(|key| key != found) {
+        if key.is_some_and(|key| !is_same_key(key, found)) {
             return Err(OperatorsError::TwoKeys { path: entry.path().to_owned() });
         }
         key = Some(found);
     }
     Ok((id, key.ok_or_else(|| missing("operatorKey"))?))
+}
+
+/// Whether two texts are one key, be it in two spellings.
+fn is_same_key(a: &str, b: &str) -> bool {
+    a == b || matches!((OperatorKeyText::parse(a), OperatorKeyText::parse(b)), (Ok(a), Ok(b)) if a.key == b.key)
 }
 
 /// The operators of every item of a keyshares file.

@@ -83,10 +83,10 @@ impl Dir {
 /// How the hidden names of files on their way start.
 pub const LEFT_OVER: &str = ".dvkey-";
 
-/// The end of a hidden name whose content can be made again, or stands under its own name, too.
+/// The end of a hidden name whose content was never published, and can be made again.
 const EXPENDABLE: &str = "tmp";
 
-/// The end of a hidden name whose content stands nowhere else for an instant: never swept away.
+/// The end of a hidden name that may hold an earlier result which stands nowhere else: never swept away.
 const PRECIOUS: &str = "old";
 
 /// Whether a file of this name was left by a run that was killed, and is of no use to anybody.
@@ -262,7 +262,7 @@ impl Staged {
                     self.place = Place::Published;
                     return Ok(());
                 }
-                Err(errno) if is_refused_link(errno) => self.hide()?,
+                Err(errno) if is_refused_link(errno) => self.hide(EXPENDABLE)?,
                 Err(errno) => return Err(self.dir.failed(&self.name)(errno)),
             }
         }
@@ -300,7 +300,9 @@ impl Staged {
 
     /// Takes the name from the file that has it, and returns the hidden name that one has now.
     fn replace(&mut self) -> Result<String, WriteError> {
-        self.hide()?;
+        // From the exchange on the hidden name has the old content, which stands nowhere else.
+        self.hide(PRECIOUS)?;
+        self.become_precious()?;
         let failed = self.dir.failed(&self.name);
         let Place::Hidden { name: hidden, .. } = &self.place else {
             return Err(failed(Errno::INVAL));
@@ -317,7 +319,7 @@ impl Staged {
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
             Err(errno) => return Err(failed(errno)),
         }
-        let linked = Dir::with_free_name(EXPENDABLE, |aside| self.link(&self.name, aside));
+        let linked = Dir::with_free_name(PRECIOUS, |aside| self.link(&self.name, aside));
         let aside = match linked {
             Ok((aside, ())) => {
                 if let Err(errno) = rustix::fs::renameat(dir, hidden, dir, &self.name) {
@@ -357,13 +359,34 @@ impl Staged {
         }
     }
 
+    /// Gives a hidden file the kind of name that is never swept away.
+    fn become_precious(&mut self) -> Result<(), WriteError> {
+        let Place::Hidden { name: hidden, .. } = &self.place else { return Ok(()) };
+        if hidden.ends_with(PRECIOUS) {
+            return Ok(());
+        }
+        let dir = &self.dir.fd;
+        let (name, promise) =
+            Dir::with_free_name(PRECIOUS, |name| match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => {
+                    let promise = Leftover::file(self.dir.path.join(name));
+                    rustix::fs::renameat(dir, hidden, dir, name).map(|()| promise)
+                }
+                Ok(_) => Err(Errno::EXIST),
+                Err(errno) => Err(errno),
+            })
+            .map_err(self.dir.failed(&self.name))?;
+        self.place = Place::Hidden { name, _promise: promise };
+        Ok(())
+    }
+
     /// Gives an unnamed file a hidden name.
-    fn hide(&mut self) -> Result<(), WriteError> {
+    fn hide(&mut self, kind: &str) -> Result<(), WriteError> {
         if !matches!(self.place, Place::Unnamed) {
             return Ok(());
         }
         let failed = self.dir.failed(&self.name);
-        let linked = Dir::with_free_name(EXPENDABLE, |name| {
+        let linked = Dir::with_free_name(kind, |name| {
             let promise = Leftover::file(self.dir.path.join(name));
             self.link_unnamed(name).map(|()| promise)
         });

@@ -76,14 +76,19 @@ impl OutputDir {
             Ok(dir) => (dir, None),
             Err(_) => create(path)?,
         };
-        let prepared = Self { dir: Arc::new(dir), overwrite, created };
+        let mut prepared = Self { dir: Arc::new(dir), overwrite, created };
         // Held until the directory is let go of, however the process ends. Where there are no locks, the names themselves
         // decide, without overwriting.
-        if flock(&prepared.dir.fd, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+        let lock = flock(&prepared.dir.fd, FlockOperation::NonBlockingLockExclusive);
+        if lock == Err(Errno::WOULDBLOCK) {
+            // Whoever made the directory, it is the other's now.
+            prepared.created = None;
             return Err(WriteError::InUse { path: path.to_path_buf() });
         }
         must_be_free(&prepared.dir, names, overwrite)?;
-        sweep(&prepared.dir);
+        if lock.is_ok() {
+            sweep(&prepared.dir);
+        }
         let proof = stage(&prepared.dir, "proof", &[0; 512], Mode::Secret).map_err(|error| about(path, error))?;
         drop(proof);
         Ok(prepared)

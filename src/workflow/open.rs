@@ -24,6 +24,8 @@ pub enum Opening {
     Fails(OperatorId),
     /// The file says that this key is the first operator's, and it opens the sealed share of the second.
     Misplaced(OperatorId, OperatorId),
+    /// Somebody says that this is the key of an operator who has no share here; nothing was tried.
+    NotListed(OperatorId),
     /// The key opens none of the sealed shares.
     NotAnOperator,
     /// The item is damaged.
@@ -57,7 +59,7 @@ pub fn open(
             validator: PublicKey::from_bytes(&item.payload.public_key).ok(),
             opening: match (operator, listed) {
                 // Somebody says whose key it is, and that operator has no share here.
-                (Some(_), None) => Opening::NotAnOperator,
+                (Some(said), None) => Opening::NotListed(said),
                 _ => open_item(item, key, listed),
             },
         }
@@ -86,7 +88,7 @@ fn open_item(item: &Item, key: &OperatorPrivateKey, named: Option<OperatorId>) -
         let found = share.public_key();
         let belongs = slots().any(|((_, public), _)| found.as_bytes() == *public);
         match named {
-            Some(named) if belongs => return Opening::Misplaced(named, *id),
+            Some(named) if belongs && named != *id => return Opening::Misplaced(named, *id),
             None if belongs && matches_own(&parts, payload.operator_ids.as_slice(), *id, &found) => {
                 return Opening::Matches(*id);
             }

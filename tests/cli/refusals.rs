@@ -147,7 +147,7 @@ fn a_damaged_keystore_is_no_stray() {
         keystore.to_string().into_bytes()
     };
     let utf_16: Vec<u8> = whole.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let cases: [(&str, Vec<u8>); 10] = [
+    let cases: [(&str, Vec<u8>); 13] = [
         ("empty", Vec::new()),
         ("zeros", vec![0; 800]),
         ("utf-16", utf_16),
@@ -171,6 +171,9 @@ fn a_damaged_keystore_is_no_stray() {
         ),
         ("padded", [whole.as_bytes(), &vec![b' '; 2 << 20]].concat()),
         ("something else", b"{}".to_vec()),
+        ("deposit data", std::fs::read(folder.path().join("keystores/deposit_data-1700000000.json")).unwrap()),
+        ("only crypto", value["crypto"].to_string().into_bytes()),
+        ("a list of keystores", format!("[{whole}]").into_bytes()),
     ];
     for (name, content) in cases {
         std::fs::write(&path, content).unwrap();
@@ -179,6 +182,10 @@ fn a_damaged_keystore_is_no_stray() {
         assert!(!folder.path().join("out").exists(), "{name}");
     }
     std::fs::remove_file(&path).unwrap();
+    let text = path.with_extension("json.txt");
+    std::fs::write(&text, whole.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()).unwrap();
+    split(folder.path(), "keystores", &[]).assert().code(1);
+    std::fs::remove_file(&text).unwrap();
     std::os::unix::fs::symlink("nowhere", &path).unwrap();
     let said = refused(folder.path(), split(folder.path(), "keystores", &[]), 1, "keystore.unreadable");
     assert!(said.contains("a link that leads nowhere"), "{said}");
@@ -194,6 +201,12 @@ fn ordinary_company_of_keystores_is_left_alone() {
     std::fs::write(at("settings.json"), "{}").unwrap();
     std::fs::write(at("UTC--2020-01-01--aa"), r#"{"address":"aa","crypto":{},"id":"x","version":3}"#).unwrap();
     std::fs::create_dir(at("old")).unwrap();
+    let keystore = "keystore-m_12381_3600_9_0_0-1700000000.json";
+    std::fs::write(at(&format!("{keystore}.lock")), "").unwrap();
+    std::fs::write(at(&format!("{keystore}.asc")), "-----BEGIN PGP SIGNATURE-----\n").unwrap();
+    std::fs::write(at(&format!("{keystore}.txt")), "a password").unwrap();
+    std::fs::write(at(&format!("._{keystore}")), [0, 5, 22, 7, 0, 2]).unwrap();
+    std::fs::write(at("keystores.zip"), b"PK\x03\x04").unwrap();
     let assert = split(folder.path(), "keystores", &[]).assert().success();
     for name in ["README.md", ".DS_Store", "settings.json", "old (a folder)", "UTC--2020"] {
         assert!(stderr(&assert).contains(name), "{name}: {}", stderr(&assert));

@@ -177,6 +177,23 @@ fn ctrl_c_at_a_hidden_question_gives_the_echo_back() {
 }
 
 #[test]
+fn ctrl_c_at_a_repeated_question_ends_at_once() {
+    let folder = workshop();
+    let arguments = format!(
+        "split keystores --out out --network hoodi --owner {OWNER} --nonce 0 --operators operators.json \
+         --confirm owner={OWNER},nonce=0"
+    );
+    let Some(mut terminal) = Terminal::open(folder.path(), &arguments) else { return };
+    terminal.answer("Password of the 3 keystores", "wrong");
+    terminal.expect("Password of keystore-m_12381_3600_9");
+    let pressed = Instant::now();
+    terminal.press("\x03");
+    terminal.expect("interrupted; nothing was left behind");
+    assert!(pressed.elapsed() < Duration::from_secs(5), "it hung for {:?}", pressed.elapsed());
+    terminal.end(130);
+}
+
+#[test]
 fn no_input_means_no_question() {
     let folder = workshop();
     let Some(mut terminal) = Terminal::open(folder.path(), "split keystores --out out --no-input") else { return };

@@ -92,6 +92,20 @@ fn the_provenance_beside_a_file_is_compared() {
     assert!(!said.contains("K18"), "{said}");
 }
 
+/// A wrong --owner is the command's difference from the file, not the provenance's.
+#[test]
+fn the_file_is_named_by_what_it_says_itself() {
+    let folder = workshop();
+    split(folder.path(), "keystore-demo.json", &[]).assert().success();
+    let other = "0x52908400098527886E0F7030069857D2E4169EE7";
+    let said = stdout(&dvkey(folder.path()).args(["verify", "out", "--owner", other]).assert().code(3));
+    assert!(said.contains("K10") && !said.contains("K18"), "{said}");
+    assert!(
+        said.contains(&format!("NOT VALID, 1 validator, nonce 7, operators 12, 34, 56, 78, owner {OWNER}")),
+        "{said}"
+    );
+}
+
 /// A damaged file beside a good one may be the one that matters.
 #[test]
 fn damaged_files_in_a_folder_are_not_passed_over() {

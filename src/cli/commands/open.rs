@@ -104,6 +104,7 @@ fn show(opened: &[Opened], printer: &Printer) {
                 let what = "the key opens the sealed share of operator";
                 format!("{}  operator {operator}: {what} {slot} instead", tone(Tone::Bad, "NO"))
             }
+            Opening::NotListed(operator) => format!("operator {operator} has no share here"),
             Opening::NotAnOperator => "none of the sealed shares is for this key".to_owned(),
             Opening::Unreadable => format!("{}  damaged; see dvkey verify", tone(Tone::Bad, "NO")),
         };
@@ -113,7 +114,8 @@ fn show(opened: &[Opened], printer: &Printer) {
 
 fn verdict(file: &KeysharesFile, opened: &[Opened], printer: &Printer) -> Result<Exit, Failure> {
     let matching = opened.iter().filter(|one| matches!(one.opening, Opening::Matches(_))).count();
-    let foreign = opened.iter().filter(|one| one.opening == Opening::NotAnOperator).count();
+    let not_mine = |one: &&Opened| matches!(one.opening, Opening::NotAnOperator | Opening::NotListed(_));
+    let foreign = opened.iter().filter(not_mine).count();
     let failing = opened.len() - matching - foreign;
     if failing > 0 {
         let verb = if failing == 1 { "does" } else { "do" };
@@ -122,8 +124,13 @@ fn verdict(file: &KeysharesFile, opened: &[Opened], printer: &Printer) -> Result
             .hint("do not deposit and do not register; have the validator's key split again"));
     }
     if matching == 0 {
-        return Err(Failure::new(Code::OpenNotMine, "this key is for none of the validators in the file")
-            .hint("check that the key is the one registered for your operator id"));
+        let listed = !opened.iter().any(|one| matches!(one.opening, Opening::NotListed(_)));
+        return Err(match listed {
+            true => Failure::new(Code::OpenNotMine, "this key is for none of the validators in the file")
+                .hint("check that the key is the one registered for your operator id"),
+            false => Failure::new(Code::OpenNotMine, "that operator has no share in the file; nothing was tried")
+                .hint("try again without --operator-id"),
+        });
     }
     printer.message(&format!("{} of {} open and match", matching, count(file.items.len(), "sealed share")));
     Ok(Exit::Done)
@@ -144,6 +151,7 @@ impl JsonOpened {
             Opening::Matches(operator) => (Some(operator), "matches"),
             Opening::Fails(operator) => (Some(operator), "does-not-match"),
             Opening::Misplaced(operator, _) => (Some(operator), "opens-another-operators"),
+            Opening::NotListed(operator) => (Some(operator), "not-listed"),
             Opening::NotAnOperator => (None, "not-an-operator"),
             Opening::Unreadable => (None, "unreadable"),
         };

@@ -417,7 +417,7 @@ struct Supply<'a> {
 
 enum SupplySource {
     Opened(Opened),
-    /// What was typed last: a correction counts for the keystores that are still to come, too.
+    /// What was typed and opened something last: a correction counts for the keystores that are still to come, too.
     Typed(Mutex<Password>),
 }
 
@@ -442,7 +442,9 @@ impl Passwords for Supply<'_> {
     }
 
     fn ask_again(&self, keystore: &PlannedKeystore, tries: usize) -> Option<Password> {
-        let SupplySource::Typed(typed) = &self.source else { return None };
+        if !matches!(self.source, SupplySource::Typed(_)) {
+            return None;
+        }
         // What was typed for all keystores was a try for the one it was asked with only.
         let most = if keystore.nonce == self.first_nonce { TRIES } else { TRIES + 1 };
         if tries >= most {
@@ -451,9 +453,13 @@ impl Passwords for Supply<'_> {
         let name = printable(&keystore.found.name);
         self.printer.warning(&format!("that password does not open {name}"));
         let question = format!("Password of {name}:");
-        let password = self.printer.around_the_bar(|| prompt::password(&question)).ok()?;
-        *last_typed(typed) = password.duplicate();
-        Some(password)
+        self.printer.around_the_bar(|| prompt::password(&question)).ok()
+    }
+
+    fn keep(&self, password: Password) {
+        if let SupplySource::Typed(typed) = &self.source {
+            *last_typed(typed) = password;
+        }
     }
 
     fn try_first_alone(&self) -> bool {

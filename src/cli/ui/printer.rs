@@ -150,11 +150,9 @@ impl Printer {
 
     /// The last words after Ctrl-C.
     pub(crate) fn interrupted(&self) {
-        let bar = self.bar.lock().map(|mut bar| bar.take()).unwrap_or_default();
-        if let Some(bar) = bar {
-            bar.finish_and_clear();
-        }
-        let _ = writeln!(anstream::stderr(), "\ninterrupted; nothing was left behind");
+        // The bar is not asked: whoever was interrupted may hold it. Its line is wiped as any other.
+        let wipe = if std::io::stderr().is_terminal() { "\r\u{1b}[2K" } else { "" };
+        let _ = writeln!(anstream::stderr(), "{wipe}\ninterrupted; nothing was left behind");
     }
 
     /// A line on stderr that --quiet does not silence.

@@ -39,6 +39,9 @@ pub trait Passwords: Sync {
     /// Asks a person again after `tries` wrong answers; `None` when nobody can be asked, or has been asked often enough.
     fn ask_again(&self, keystore: &PlannedKeystore, tries: usize) -> Option<Password>;
 
+    /// Takes a password that a person typed and that opened a keystore: it is what [`Passwords::get`] gives from now on.
+    fn keep(&self, password: Password);
+
     /// Whether the first keystore should be opened alone, so that a mistyped password is found out at once.
     fn try_first_alone(&self) -> bool;
 }
@@ -166,8 +169,11 @@ pub enum ExecuteError {
     /// What was read back differs from what was written.
     #[error("{0} came back from the disk other than it was written")]
     ReadBack(&'static str),
+    /// The file would be larger than what is read back as one.
+    #[error("keyshares.json would have {0} bytes, more than is read as one file")]
+    TooLarge(usize),
     /// The files were published, and are not where they should be.
-    #[error("{}: published, but not to be found there any more", .0.display())]
+    #[error("{}: published, but not found there with the same content", .0.display())]
     Moved(PathBuf),
     /// The file that was read back is not valid: a fault of this program or of this machine.
     #[error("the written file does not pass verification")]
@@ -180,7 +186,7 @@ const WRONG_PASSWORDS_TO_STOP: usize = 8;
 /// Makes what the plan says.
 ///
 /// # Errors
-/// [`ExecuteError`]; nothing is written then.
+/// [`ExecuteError`]; nothing is written then, except for [`ExecuteError::Moved`].
 pub fn execute(plan: &Plan, ports: Ports<'_>) -> Result<Done, ExecuteError> {
     random::check()?;
     let cluster = &plan.request.cluster;
@@ -295,6 +301,7 @@ impl Run<'_> {
             let Some(password) = self.ports.passwords.ask_again(keystore, tries) else { return };
             let result = self.split(keystore, &password);
             if result.is_ok() {
+                self.ports.passwords.keep(password);
                 self.corrections.fetch_add(1, Ordering::Relaxed);
             }
             self.keep(position, keystore, result);
@@ -382,6 +389,9 @@ fn write(plan: &Plan, made: &[Made], ports: Ports<'_>) -> Result<Done, ExecuteEr
     let items: Vec<_> = made.iter().map(|made| made.item.clone()).collect();
     let operators = request.cluster.operators();
     let bytes = keyshares::write(&items, &plan.written_owner(), operators, &ports.created_at)?;
+    if bytes.len() as u64 > keyshares::MAX_BYTES {
+        return Err(ExecuteError::TooLarge(bytes.len()));
+    }
     let keyshares_digest = Sha256Digest::of(&bytes);
     let mut staged_keyshares = ports.output.stage(KEYSHARES_FILE, &bytes, Mode::Public)?;
 
@@ -409,10 +419,11 @@ fn write(plan: &Plan, made: &[Made], ports: Ports<'_>) -> Result<Done, ExecuteEr
     (ports.events)(Event::Publishing);
     debug_assert_eq!(OUTPUT_FILES, [staged_provenance.name(), staged_keyshares.name()]);
     let files = ports.output.publish(vec![staged_provenance, staged_keyshares])?;
-    // Once more under the name that is about to be told: the folder could have been moved away meanwhile.
-    for file in &files {
-        if read_bounded(&Source::Path(file.clone()), keyshares::MAX_BYTES).is_err() {
-            return Err(ExecuteError::Moved(file.clone()));
+    // Once more under the names that are about to be told: the folder could have been moved away meanwhile.
+    for (file, content) in files.iter().zip([&description, &bytes]) {
+        match read_bounded(&Source::Path(file.clone()), keyshares::MAX_BYTES) {
+            Ok(found) if found == *content => {}
+            _ => return Err(ExecuteError::Moved(file.clone())),
         }
     }
     let validators = items.iter().map(|item| (item.public_key, item.nonce.get())).collect();

@@ -127,12 +127,22 @@ pub fn inventory(paths: &[PathBuf], limits: KdfLimits) -> Result<Inventory, Inve
 /// what its name says, may be the keystore that is missing: passing it over would move every nonce behind it.
 fn stray(name: &str, problem: &InventoryProblem) -> Option<&'static str> {
     let name = name.to_lowercase();
-    let called_keystore = name.contains("keystore") && !name.ends_with(".txt");
+    if name.starts_with("._") {
+        return Some("what macOS keeps beside a file");
+    }
     let called_json = name.ends_with(".json");
+    let ending = name.rsplit_once("keystore").map(|(_, ending)| ending);
+    let called_keystore = ending.is_some_and(|ending| {
+        !ending.contains('.')
+            || [".json", ".json.bak", ".json.old", ".json.txt"].iter().any(|known| ending.ends_with(known))
+    });
     match problem {
-        InventoryProblem::OtherKind(kind) if kind.is_json() && *kind != Kind::OtherJson => Some(kind.words()),
-        InventoryProblem::OtherKind(kind @ Kind::OtherJson) if !called_keystore => Some(kind.words()),
-        InventoryProblem::OtherKind(kind) if !called_keystore && !called_json => Some(kind.words()),
+        InventoryProblem::OtherKind(Kind::AccountWallet) => Some(Kind::AccountWallet.words()),
+        // A password may be kept as KEYSTORE.json.txt; a keystore that was saved as text is something else.
+        InventoryProblem::NotJson(error) if name.ends_with(".txt") && !is_other_encoding(error) => {
+            Some(Kind::OtherText.words())
+        }
+        InventoryProblem::OtherKind(kind) if !called_keystore && (kind.is_json() || !called_json) => Some(kind.words()),
         InventoryProblem::NotJson(_) if !called_keystore && !called_json => Some(Kind::OtherText.words()),
         InventoryProblem::Read(ReadError::TooLarge { .. }) if !called_keystore => {
             Some("a file too large for a keystore")
@@ -140,6 +150,10 @@ fn stray(name: &str, problem: &InventoryProblem) -> Option<&'static str> {
         InventoryProblem::NotAFile if !called_keystore && !called_json => Some("no regular file"),
         _ => None,
     }
+}
+
+fn is_other_encoding(error: &JsonError) -> bool {
+    matches!(error, JsonError::Utf16 | JsonError::NotUtf8(_))
 }
 
 fn read_keystore(path: &Path, limits: KdfLimits) -> Result<FoundKeystore, InventoryProblem> {

@@ -320,7 +320,7 @@ pub enum Unknown {
     #[error("only the operators can tell, with `dvkey open`")]
     NeedsOperatorKeys,
     /// A keyshares file names no network.
-    #[error("a keyshares file names no network, and no provenance.json lies beside it")]
+    #[error("a keyshares file names no network, and no provenance.json beside it names one for it")]
     NoNetwork,
     /// The provenance beside the file is damaged, or of a version that is not known here.
     #[error("the provenance.json beside it cannot be read, or is of a later version")]

@@ -155,7 +155,8 @@ impl Results {
         if self.0.values().any(|result| !result.failures.is_empty()) {
             return Verdict::NotValid;
         }
-        // What only the operators know, and what a keyshares file never says, leaves a file valid; the report says it.
+        // What only the operators know leaves a file valid, and the report says it. What the signature needs, and what was
+        // asked for and cannot be compared, does not.
         let missing = [Check::Signature, Check::SealedRange, Check::Degree, Check::Network];
         let mut unknown = missing.iter().filter_map(|check| self.0.get(check)?.unknown);
         let missed = |why: &Unknown| matches!(why, Unknown::OwnerNonce | Unknown::Blocked | Unknown::NoNetwork);
@@ -484,7 +485,7 @@ fn across_items(
     keys: &KeyCache,
     results: &mut Results,
 ) -> Option<Address> {
-    let mut first_owner = expected.owner;
+    let mut first_owner = None;
     let mut first_nonce = expected.nonce.map(|nonce| u64::from(nonce.get()));
     let mut known = KnownKeys::default();
     for (position, item) in file.items.iter().enumerate() {
@@ -520,7 +521,8 @@ fn across_items(
         }
         operator_keys_agree(item, position, expected, keys, &mut known, results);
     }
-    first_owner
+    // What the file says itself; what the command says only where the file is silent.
+    first_owner.or(expected.owner)
 }
 
 /// The keys met so far: by operator, and whose each modulus is.

@@ -125,8 +125,10 @@ fn verify_folder(folder: &Path, expected: &Expected<'_>, jobs: usize, findings: 
         Err(error) => return findings.answers.push(answer(folder, Outcome::CannotJudge(error.into()))),
     };
     for entry in entries {
-        if entry.name.starts_with(LEFT_OVER) {
-            findings.strays.push((entry.name, "left by a run that was killed"));
+        if entry.name.starts_with(LEFT_OVER) || entry.name.starts_with("._") {
+            let what =
+                if entry.name.starts_with("._") { "what macOS keeps beside a file" } else { "left by a killed run" };
+            findings.strays.push((entry.name, what));
             continue;
         }
         if entry.kind != EntryKind::File {
