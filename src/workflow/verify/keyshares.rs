@@ -11,7 +11,7 @@ use crate::crypto::operator_key::{SEALED_BYTES, is_zero_or_one};
 use crate::format::keyshares::{Item, KeysharesFile, SharesData, shares_data_length};
 use crate::format::network::Network;
 use crate::format::operator_key_text::{OperatorKeyText, OperatorKeyTextError};
-use crate::format::operators::OperatorList;
+use crate::format::operators::{OperatorList, OperatorsError};
 use crate::format::provenance::Claims;
 
 /// What the caller knows; what is given is compared.
@@ -48,7 +48,7 @@ pub struct Unclear;
 #[must_use]
 pub fn judge(file: &KeysharesFile, expected: &Expected<'_>, beside: Option<&Beside>, jobs: usize) -> Report {
     let mut results = Results::default();
-    let keys = KeyCache::new(file);
+    let keys = KeyCache::new(file, expected.operators);
     let context = Context { expected, keys: &keys };
 
     count(file, expected, &mut results);
@@ -191,11 +191,14 @@ struct Context<'a> {
     keys: &'a KeyCache,
 }
 
-/// Every operator key text of the file, decoded once.
-struct KeyCache(HashMap<String, Result<OperatorKeyText, OperatorKeyTextError>>);
+/// Every operator key of the file and of the list that was given, decoded once.
+struct KeyCache {
+    texts: HashMap<String, Result<OperatorKeyText, OperatorKeyTextError>>,
+    listed: HashMap<OperatorId, Result<OperatorKeyText, OperatorsError>>,
+}
 
 impl KeyCache {
-    fn new(file: &KeysharesFile) -> Self {
+    fn new(file: &KeysharesFile, list: Option<&OperatorList>) -> Self {
         let items = file.items.iter().flatten();
         let operators = items.filter_map(|item| item.data.as_ref()?.operators.as_ref()).flatten();
         let mut keys = HashMap::new();
@@ -204,11 +207,17 @@ impl KeyCache {
                 keys.insert(text.clone(), OperatorKeyText::parse(text));
             }
         }
-        Self(keys)
+        let mut listed = HashMap::new();
+        if let Some(list) = list {
+            for id in file.items.iter().flatten().flat_map(|item| &item.payload.operator_ids) {
+                listed.entry(*id).or_insert_with(|| list.key_of(*id));
+            }
+        }
+        Self { texts: keys, listed }
     }
 
     fn get(&self, text: &str) -> Result<&OperatorKeyText, OperatorKeyTextError> {
-        match self.0.get(text) {
+        match self.texts.get(text) {
             Some(Ok(key)) => Ok(key),
             Some(Err(problem)) => Err(*problem),
             None => Err(OperatorKeyTextError::UnknownForm),
@@ -442,7 +451,7 @@ fn key_of(item: &Item, id: OperatorId, context: &Context<'_>) -> Option<Operator
     let text = described.and_then(|operators| operators.iter().find(|(operator, _)| *operator == id));
     match text.and_then(|(_, text)| text.as_ref()) {
         Some(text) => context.keys.get(text).ok().cloned(),
-        None => context.expected.operators.and_then(|list| list.key_of(id).ok()),
+        None => context.keys.listed.get(&id)?.as_ref().ok().cloned(),
     }
 }
 
@@ -557,14 +566,12 @@ fn operator_keys_agree<'k>(
             _ => {}
         }
     }
-    if let Some(list) = expected.operators {
-        for id in &item.payload.operator_ids {
-            let described = described.iter().find(|(operator, _)| *operator == id).map(|(_, text)| keys.get(text));
-            match (list.key_of(*id), described) {
-                (Err(error), _) => fail(error.into()),
-                (Ok(listed), Some(Ok(key))) if listed.key != key.key => fail(Reason::KeyDiffers(*id)),
-                _ => {}
-            }
+    for id in &item.payload.operator_ids {
+        let described = described.iter().find(|(operator, _)| *operator == id).map(|(_, text)| keys.get(text));
+        match (keys.listed.get(id), described) {
+            (Some(Err(error)), _) => fail(error.clone().into()),
+            (Some(Ok(listed)), Some(Ok(key))) if listed.key != key.key => fail(Reason::KeyDiffers(*id)),
+            _ => {}
         }
     }
     if good {
