@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::OnceLock;
 
-use blst::{BLST_ERROR, MultiPoint, blst_scalar, min_pk};
+use blst::{BLST_ERROR, MultiPoint, Pairing, blst_fp12, blst_p1_affine, blst_p2_affine, min_pk};
 use sha2::{Digest, Sha256};
 
 use crate::scalar::Scalar;
@@ -12,6 +13,9 @@ use zeroize::Zeroizing;
 
 /// The ciphersuite of the consensus layer (proof of possession, SHA-256, SSWU).
 const CIPHERSUITE: &[u8] = b"BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
+
+/// Length of the weights of a batch: 128 bits, so that a false batch passes with probability 2^-127.
+const WEIGHT_BYTES: usize = 16;
 
 /// Why bytes are not a secret key.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
@@ -44,7 +48,11 @@ pub enum PointError {
 /// A validator key or a key share: an integer in 1…r-1.
 ///
 /// Boxed, so that moving the value does not scatter copies over the stack; wiped on drop.
-pub struct SecretKey(Box<min_pk::SecretKey>);
+pub struct SecretKey {
+    key: Box<min_pk::SecretKey>,
+    /// Its public half, once somebody has asked for it.
+    public_key: OnceLock<PublicKey>,
+}
 
 impl SecretKey {
     /// Reads 32 big-endian bytes.
@@ -61,7 +69,9 @@ impl SecretKey {
     #[must_use]
     pub fn from_scalar(scalar: &Scalar) -> Option<Self> {
         let bytes = scalar.to_be_bytes();
-        min_pk::SecretKey::from_bytes(bytes.as_ref()).ok().map(|key| Self(Box::new(key)))
+        min_pk::SecretKey::from_bytes(bytes.as_ref())
+            .ok()
+            .map(|key| Self { key: Box::new(key), public_key: OnceLock::new() })
     }
 
     /// The key as a field element.
@@ -74,7 +84,7 @@ impl SecretKey {
     /// The 32 big-endian bytes.
     #[must_use]
     pub fn to_be_bytes(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.0.to_bytes())
+        Zeroizing::new(self.key.to_bytes())
     }
 
     /// 64 lower-case hexadecimal digits.
@@ -88,16 +98,16 @@ impl SecretKey {
         SecretBytes::new(text)
     }
 
-    /// The key times the generator of G1.
+    /// The key times the generator of G1, computed once.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
-        PublicKey::from_point(self.0.sk_to_pk())
+        *self.public_key.get_or_init(|| PublicKey::from_point(self.key.sk_to_pk()))
     }
 
     /// Signs `message` (hashed to G2 under the ciphersuite of the consensus layer). Deterministic.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> Signature {
-        let point = self.0.sign(message, CIPHERSUITE, &[]);
+        let point = self.key.sign(message, CIPHERSUITE, &[]);
         Signature { compressed: point.compress(), point }
     }
 }
@@ -138,17 +148,45 @@ impl PublicKey {
     /// `sum weight_i * key_i` equals the point at infinity. In time that depends on the values: for public ones only.
     ///
     /// Returns false when the slices differ in length or are empty.
-    pub(crate) fn weighted_sum_vanishes(keys: &[Self], weights: &[Scalar]) -> bool {
-        if keys.is_empty() || keys.len() != weights.len() {
-            return false;
+    pub(crate) fn weighted_sum_vanishes<'a>(keys: &[Self], weights: impl IntoIterator<Item = &'a Scalar>) -> bool {
+        let sum = Self::weighted_sum(keys, weights, Scalar::BITS as usize);
+        sum.is_some_and(|sum| sum.validate() == Err(BLST_ERROR::BLST_PK_IS_INFINITY))
+    }
+
+    /// Whether `sum weight_i * key_i` is the same on both sides, where every weight is below 2^bits. In time that depends
+    /// on the values: for public ones only.
+    ///
+    /// Returns false when keys and weights of a side differ in number, or are none.
+    pub(crate) fn weighted_sums_agree(
+        (left, left_weights): (Vec<Self>, Vec<&Scalar>),
+        (right, right_weights): (Vec<Self>, Vec<&Scalar>),
+        bits: usize,
+    ) -> bool {
+        match (Self::weighted_sum(&left, left_weights, bits), Self::weighted_sum(&right, right_weights, bits)) {
+            (Some(left), Some(right)) => left == right,
+            _ => false,
+        }
+    }
+
+    /// `None` when the lists differ in length or are empty.
+    fn weighted_sum<'a>(
+        keys: &[Self],
+        weights: impl IntoIterator<Item = &'a Scalar>,
+        bits: usize,
+    ) -> Option<min_pk::PublicKey> {
+        // The sum of fewer bits than a window has is not what the library is made for.
+        let bits = bits.max(8);
+        let mut scalars = Vec::with_capacity(bits.div_ceil(8) * keys.len());
+        let mut count = 0;
+        for weight in weights {
+            scalars.extend(weight.to_be_bytes().iter().rev().take(bits.div_ceil(8)));
+            count += 1;
+        }
+        if keys.is_empty() || keys.len() != count {
+            return None;
         }
         let points: Vec<_> = keys.iter().map(|key| key.point).collect();
-        let mut scalars = Vec::with_capacity(32 * weights.len());
-        for weight in weights {
-            scalars.extend(weight.to_be_bytes().iter().rev());
-        }
-        let sum = points.mult(&scalars, 255).to_public_key();
-        sum.validate() == Err(BLST_ERROR::BLST_PK_IS_INFINITY)
+        Some(points.mult(&scalars, bits).to_public_key())
     }
 }
 
@@ -249,33 +287,40 @@ impl Signature {
             transcript.update(statement.signature.as_bytes());
         }
         let seed = transcript.finalize();
-        let weights: Vec<_> = (0..statements.len() as u64)
-            .map(|position| {
-                let weight = Sha256::new_with_prefix(seed).chain_update(position.to_be_bytes()).finalize();
-                let mut scalar = blst_scalar::default();
-                for (to, from) in scalar.b.iter_mut().zip(weight.iter().take(16)) {
-                    *to = *from;
-                }
-                // A weight of zero would leave its statement out.
-                if let Some(lowest) = scalar.b.first_mut() {
-                    *lowest |= 1;
-                }
-                scalar
-            })
-            .collect();
-        let messages: Vec<_> = statements.iter().map(|statement| statement.message).collect();
-        let keys: Vec<_> = statements.iter().map(|statement| &statement.public_key.point).collect();
-        let signatures: Vec<_> = statements.iter().map(|statement| &statement.signature.point).collect();
-        min_pk::Signature::verify_multiple_aggregate_signatures(
-            &messages,
-            CIPHERSUITE,
-            &keys,
-            false,
-            &signatures,
-            false,
-            &weights,
-            128,
-        ) == BLST_ERROR::BLST_SUCCESS
+        let mut weights = Vec::with_capacity(WEIGHT_BYTES * statements.len());
+        let mut signatures = Vec::with_capacity(statements.len());
+        let mut pairing = Pairing::new(true, CIPHERSUITE);
+        for (position, statement) in (0u64..).zip(statements) {
+            let mut weight: [u8; 32] =
+                Sha256::new_with_prefix(seed).chain_update(position.to_be_bytes()).finalize().into();
+            // A weight of zero would leave its statement out.
+            if let Some(lowest) = weight.first_mut() {
+                *lowest |= 1;
+            }
+            let key: &blst_p1_affine = (&statement.public_key.point).into();
+            // The signatures are summed up below, at a fraction of the cost.
+            let infinity = blst_p2_affine::default();
+            let bits = 8 * WEIGHT_BYTES;
+            let taken = pairing.mul_n_aggregate(key, false, &infinity, false, &weight, bits, statement.message, &[]);
+            if taken != BLST_ERROR::BLST_SUCCESS {
+                return false;
+            }
+            weights.extend(weight.iter().take(WEIGHT_BYTES));
+            signatures.push(statement.signature.point);
+        }
+        pairing.commit();
+        if signatures.is_empty() {
+            return false;
+        }
+        let sum = signatures.mult(&weights, 8 * WEIGHT_BYTES).to_signature();
+        if sum.validate(true).is_err() {
+            // At infinity only by an accident of the weights, or on purpose: verify one by one.
+            return false;
+        }
+        let sum: &blst_p2_affine = (&sum).into();
+        let mut paired = blst_fp12::default();
+        Pairing::aggregated(&mut paired, sum);
+        pairing.finalverify(Some(&paired))
     }
 }
 

@@ -28,6 +28,9 @@ impl Drop for Scalar {
 impl ZeroizeOnDrop for Scalar {}
 
 impl Scalar {
+    /// The length of the group order: 2^254 < r < 2^255.
+    pub const BITS: u32 = 255;
+
     /// The integer 1.
     #[must_use]
     pub fn one() -> Self {

@@ -199,7 +199,9 @@ impl Failure {
                 failure.causes = failures.map(|(check, _, reason)| format!("{} {reason}", check.id())).collect();
                 failure
             }
-            ExecuteError::Dealer(_) | ExecuteError::Json(_) => Self::new(Code::InternalSelfCheck, error.to_string()),
+            ExecuteError::Dealer(_) | ExecuteError::Sharing(_) | ExecuteError::Json(_) => {
+                Self::new(Code::InternalSelfCheck, error.to_string())
+            }
         }
     }
 

@@ -2,5 +2,6 @@
 
 pub mod inspect;
 pub mod open;
+mod parallel;
 pub mod split;
 pub mod verify;

@@ -13,7 +13,7 @@ use dvkey::format::keyshares;
 use dvkey::format::operators::OperatorList;
 use dvkey::workflow::verify::keyshares::{Expected, judge};
 use dvkey_ceremony::bls::SignedMessage;
-use dvkey_ceremony::share::check_sharing;
+use dvkey_ceremony::share::{Sharing, check_sharing, check_sharings};
 use dvkey_ceremony::{Dealer, Identifier, KeyShare, SecretBytes, SecretKey, Signature, Threshold};
 use serde_json::Value;
 
@@ -49,6 +49,18 @@ fn degree_check(bencher: Bencher<'_, '_>, n: usize) {
     let shares: Vec<_> = deal.shares.iter().map(KeyShare::public).collect();
     let threshold = Threshold::ssv(n).unwrap();
     bencher.bench_local(|| check_sharing(&deal.validator, &shares, threshold).unwrap());
+}
+
+/// A batch of 64.
+#[divan::bench(args = SIZES)]
+fn degree_checks_of_64(bencher: Bencher<'_, '_>, n: usize) {
+    let (dealer, threshold) = (dealer(n), Threshold::ssv(n).unwrap());
+    let deals: Vec<_> = (0..64).map(|_| dealer.deal(&key(), &mut random::system()).unwrap()).collect();
+    let sharings: Vec<_> = deals
+        .iter()
+        .map(|deal| Sharing { validator: &deal.validator, shares: &deal.share_public_keys, threshold })
+        .collect();
+    bencher.bench_local(|| assert!(check_sharings(&sharings).iter().all(Result::is_ok)));
 }
 
 #[divan::bench]

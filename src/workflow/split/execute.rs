@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dvkey_ceremony::dealer::{DealError, DealerError};
+use dvkey_ceremony::share::{Sharing, SharingError, check_polynomials};
 use dvkey_ceremony::{Dealer, OwnerNonce, PublicKey};
 
 use super::{KEYSHARES_FILE, OUTPUT_FILES, Plan, PlannedKeystore};
@@ -25,6 +26,7 @@ use crate::store::atomic::Mode;
 use crate::store::output_dir::OutputDir;
 use crate::store::read::{Source, read_bounded};
 use crate::store::write_error::WriteError;
+use crate::workflow::parallel::in_chunks;
 use crate::workflow::verify::check::{Check, Report, Verdict};
 use crate::workflow::verify::keyshares::{Beside, Expected, Unclear, judge};
 
@@ -160,6 +162,10 @@ pub enum ExecuteError {
     /// The cluster is not one a dealer can serve, which its construction has ruled out.
     #[error(transparent)]
     Dealer(#[from] DealerError),
+    /// The share keys of a validator fail the check that a stranger would make: a fault of this program or of this
+    /// machine.
+    #[error("the share keys fail the degree check: {0}")]
+    Sharing(#[from] SharingError),
     /// Writing failed; nothing is left behind.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -193,7 +199,21 @@ pub fn execute(plan: &Plan, ports: Ports<'_>) -> Result<Done, ExecuteError> {
     let identifiers: Vec<_> = cluster.ids().iter().map(|id| id.identifier()).collect();
     let dealer = Dealer::new(&identifiers, cluster.threshold())?;
     let made = split_all(plan, &dealer, &ports)?;
+    prove(plan, &made, ports.jobs)?;
     write(plan, &made, ports)
+}
+
+/// The last of the dealer's proofs, for all validators together.
+fn prove(plan: &Plan, made: &[Made], jobs: usize) -> Result<(), ExecuteError> {
+    let threshold = plan.request.cluster.threshold();
+    let checked = in_chunks(made, jobs, |made| {
+        let items = made.iter().map(|made| &made.item);
+        let sharings: Vec<_> = items
+            .map(|item| Sharing { validator: &item.public_key, shares: &item.share_public_keys, threshold })
+            .collect();
+        check_polynomials(&sharings)
+    });
+    Ok(checked.into_iter().collect::<Result<(), _>>()?)
 }
 
 /// One validator, ready to be written.

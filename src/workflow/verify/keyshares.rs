@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use dvkey_ceremony::bls::SignedMessage;
-use dvkey_ceremony::share::check_sharing;
+use dvkey_ceremony::share::{Sharing, check_sharings};
 use dvkey_ceremony::{Address, Nonce, OperatorId, OwnerNonce, PublicKey, SharePublicKey, Signature, Threshold};
 
 use super::check::{Check, CheckResult, Reason, Report, SameAs, Unknown, ValidatorLine, Verdict};
@@ -13,6 +13,7 @@ use crate::format::network::Network;
 use crate::format::operator_key_text::{OperatorKeyText, OperatorKeyTextError};
 use crate::format::operators::{OperatorList, OperatorsError};
 use crate::format::provenance::Claims;
+use crate::workflow::parallel::in_chunks;
 
 /// What the caller knows; what is given is compared.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,22 +54,7 @@ pub fn judge(file: &KeysharesFile, expected: &Expected<'_>, beside: Option<&Besi
 
     count(file, expected, &mut results);
     let positions: Vec<_> = file.items.iter().enumerate().collect();
-    let chunk = positions.len().div_ceil(jobs.max(1)).max(1);
-    let judged: Vec<Judged> = std::thread::scope(|scope| {
-        let context = &context;
-        let start = |items| {
-            let worker = std::thread::Builder::new().spawn_scoped(scope, move || judge_items(items, context));
-            // Where the system gives no thread, this one does the work.
-            worker.map_err(|_| judge_items(items, context))
-        };
-        let workers: Vec<_> = positions.chunks(chunk).map(start).collect();
-        // A worker that panicked is a bug; its panic goes on here instead of a verdict.
-        let finish = |worker: Result<std::thread::ScopedJoinHandle<'_, Vec<Judged>>, Vec<Judged>>| match worker {
-            Ok(worker) => worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(judged) => judged,
-        };
-        workers.into_iter().flat_map(finish).collect()
-    });
+    let judged = in_chunks(&positions, jobs, |items| judge_items(items, &context));
     let mut validators = Vec::with_capacity(judged.len());
     for (position, judged) in judged.into_iter().enumerate() {
         results.absorb(position, judged.results);
@@ -239,15 +225,15 @@ fn judge_items(
     context: &Context<'_>,
 ) -> Vec<Judged> {
     let mut signed = Vec::new();
+    let mut shared = Vec::new();
     let mut judged: Vec<_> = items
         .iter()
         .enumerate()
         .map(|(place, (position, item))| match item {
             Ok(item) => {
-                let (judged, statement) = judge_item(item, *position, context);
-                if let Some(statement) = statement {
-                    signed.push((place, statement));
-                }
+                let (judged, claimed) = judge_item(item, *position, context);
+                signed.extend(claimed.statement.map(|statement| (place, statement)));
+                shared.extend(claimed.sharing.map(|sharing| (place, sharing)));
                 judged
             }
             Err(error) => Judged {
@@ -257,7 +243,14 @@ fn judge_items(
         })
         .collect();
 
-    // All signatures at once, which costs half; one by one only to find out which does not hold.
+    // All sharings in one sum, and all signatures in one product of pairings: a fraction of the cost of one by one.
+    let sharings: Vec<_> = shared.iter().map(|(_, sharing)| sharing.sharing()).collect();
+    for ((place, _), outcome) in shared.iter().zip(check_sharings(&sharings)) {
+        if let Some(judged) = judged.get_mut(*place) {
+            judged.results.push((Check::Degree, outcome.map_err(Reason::from).into()));
+        }
+    }
+    // Only to find out which signature does not hold are they verified one by one.
     let statements: Vec<_> = signed.iter().map(|(_, statement)| statement.signed_message()).collect();
     let all_hold = !statements.is_empty() && Signature::verify_all(&statements);
     for (place, statement) in &signed {
@@ -274,6 +267,26 @@ fn judge_items(
     judged
 }
 
+/// What is verified together with the same of other items.
+#[derive(Default)]
+struct ToVerify {
+    sharing: Option<ClaimedSharing>,
+    statement: Option<Statement>,
+}
+
+/// A sharing that is still to be checked.
+struct ClaimedSharing {
+    validator: PublicKey,
+    shares: Vec<SharePublicKey>,
+    threshold: Threshold,
+}
+
+impl ClaimedSharing {
+    fn sharing(&self) -> Sharing<'_> {
+        Sharing { validator: &self.validator, shares: &self.shares, threshold: self.threshold }
+    }
+}
+
 /// A signature that is still to be verified.
 struct Statement {
     public_key: PublicKey,
@@ -288,7 +301,7 @@ impl Statement {
     }
 }
 
-fn judge_item(item: &Item, position: usize, context: &Context<'_>) -> (Judged, Option<Statement>) {
+fn judge_item(item: &Item, position: usize, context: &Context<'_>) -> (Judged, ToVerify) {
     let payload = &item.payload;
     let ids = &payload.operator_ids;
     let mut results = vec![(Check::Structure, Outcome::Holds)];
@@ -317,13 +330,13 @@ fn judge_item(item: &Item, position: usize, context: &Context<'_>) -> (Judged, O
         let first = context.expected.nonce?;
         Some(u64::from(first.get()).saturating_add(position as u64))
     });
-    let mut statement = None;
+    let mut claimed = ToVerify::default();
     if let Ok(parts) = &parts {
         let share_keys = share_keys(parts, ids, validator.as_ref().ok());
-        if let (Ok(shares), Ok(validator), Ok(threshold)) = (&share_keys, &validator, &threshold) {
-            result(Check::Degree, check_sharing(validator, shares, *threshold).map_err(Reason::from));
+        result(Check::ShareKeys, share_keys.as_ref().map(drop).map_err(Clone::clone));
+        if let (Ok(shares), Ok(validator), Ok(threshold)) = (share_keys, &validator, &threshold) {
+            claimed.sharing = Some(ClaimedSharing { validator: *validator, shares, threshold: *threshold });
         }
-        result(Check::ShareKeys, share_keys.map(drop));
         sealed_range(item, parts, context, &mut results);
 
         let owner = owner_of(item).or(context.expected.owner);
@@ -332,7 +345,8 @@ fn judge_item(item: &Item, position: usize, context: &Context<'_>) -> (Judged, O
             (_, _, _, Err(reason)) => results.push((Check::Signature, Outcome::Fails(reason))),
             (Ok(public_key), Some(owner), Some(Ok(nonce)), Ok(signature)) => {
                 let message = OwnerNonce { owner, nonce };
-                statement = Some(Statement { public_key: *public_key, message, digest: message.digest(), signature });
+                claimed.statement =
+                    Some(Statement { public_key: *public_key, message, digest: message.digest(), signature });
             }
             (Ok(_), None, _, _) | (Ok(_), _, None, _) => {
                 results.push((Check::Signature, Outcome::Unknown(Unknown::OwnerNonce)));
@@ -342,7 +356,7 @@ fn judge_item(item: &Item, position: usize, context: &Context<'_>) -> (Judged, O
         }
     }
     let line = ValidatorLine { public_key: validator.ok(), nonce, operators: ids.clone(), good: true };
-    (Judged { results, line }, statement)
+    (Judged { results, line }, claimed)
 }
 
 fn id_order(ids: &[OperatorId]) -> Result<(), Reason> {

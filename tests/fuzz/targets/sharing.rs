@@ -3,7 +3,7 @@
 
 use dvkey_ceremony::dealer::{DealError, Dealer, DealerError};
 use dvkey_ceremony::recover::{RecoverError, recover};
-use dvkey_ceremony::share::{SharingError, check_sharing};
+use dvkey_ceremony::share::{Sharing, SharingError, check_sharing, check_sharings};
 use dvkey_ceremony::{Identifier, KeyShare, SecretKey, Threshold};
 use dvkey_fuzz::{Input, InputRng};
 use libfuzzer_sys::fuzz_target;
@@ -72,6 +72,12 @@ fuzz_target!(|bytes: &[u8]| {
     let mut wrong = deal.share_public_keys.clone();
     wrong[positions[0]].public_key = public;
     assert_eq!(check_sharing(&public, &wrong, threshold), Err(SharingError::NotOnePolynomial));
+
+    // In a batch, each is judged as alone.
+    let claim = |shares| Sharing { validator: &public, shares, threshold };
+    let (right, false_one) = (claim(&deal.share_public_keys[..]), claim(&wrong[..]));
+    assert_eq!(check_sharings(&[right, right]), [Ok(()); 2]);
+    assert_eq!(check_sharings(&[right, false_one]), [Ok(()), Err(SharingError::NotOnePolynomial)]);
 });
 
 fn copy(share: &KeyShare) -> KeyShare {
