@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub use crate::machine::command_template::{CommandTemplate, KeystoreFacts, TemplateError};
-use crate::machine::password_helper::{CommandError, MAX_OUTPUT, PasswordHelper, Request, TIME_ALLOWED};
+use crate::machine::password_helper::message::{CommandError, MAX_OUTPUT, Request};
+use crate::machine::password_helper::{PasswordHelper, TIME_ALLOWED};
 use crate::store::read::{ReadError, Source, read_secret};
 use dvkey_ceremony::SecretBytes;
 
