@@ -15,13 +15,18 @@
 //! | [`dealer`] | role: split a key and prove the split |
 //! | [`recover`] | role: combine t shares |
 //! | [`address`] | Ethereum addresses, EIP-55 |
-//! | [`message`] | what people sign with a validator key |
+//! | [`message`] | what people sign with a validator key for the SSV Network |
+//! | [`deposit`] | what people sign with it for the beacon chain: deposits and exits |
+//! | [`operator_proof`] | what an operator signs about its share |
 
 pub mod address;
 pub mod bls;
 pub mod dealer;
+pub mod deposit;
 pub mod identifier;
+mod merkle;
 pub mod message;
+pub mod operator_proof;
 pub mod polynomial;
 pub mod recover;
 pub mod scalar;
@@ -34,8 +39,10 @@ pub mod threshold;
 pub use address::Address;
 pub use bls::{PublicKey, SecretKey, Signature};
 pub use dealer::{Deal, Dealer};
+pub use deposit::{DepositData, DepositMessage, ForkVersion, Gwei, VoluntaryExit, WithdrawalCredentials};
 pub use identifier::{Identifier, OperatorId};
 pub use message::{Nonce, OwnerNonce};
+pub use operator_proof::OperatorProof;
 pub use secret::SecretBytes;
 pub use share::{KeyShare, SharePublicKey};
 pub use threshold::Threshold;
