@@ -1,5 +1,6 @@
 //! Floor 2: bytes and text to types and back, for every file that dvkey touches.
 
+pub mod amount;
 pub mod detect;
 pub mod json;
 pub mod keyshares;
