@@ -141,6 +141,13 @@ pub(crate) struct SplitArguments {
     /// Confirm the irreversible values in full instead of typing them back
     #[arg(long, value_name = "owner=0x…,nonce=N")]
     pub(crate) confirm: Option<String>,
+    #[command(flatten)]
+    pub(crate) effort: EffortArguments,
+}
+
+/// How much of the machine may be used to open keystores.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct EffortArguments {
     /// Keystores at a time [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::machine::{harden, interrupt, offline, password, password_helper};
+use crate::machine::{harden, interrupt, offline, password_helper};
 
 use args::{Arguments, Command};
 use codes::Code;
@@ -71,7 +71,7 @@ fn dispatch(arguments: Arguments, printer: &Printer) -> Result<Exit, Failure> {
     // Held until the end: dropping it would give the signals back.
     let _signals = interrupt::install(move |_| interrupted.interrupted()).map_err(Failure::signals)?;
     let helper = match &arguments.command {
-        Command::Split(split) => split.password_command()?,
+        Command::Split(split) => split.passwords.command()?,
         _ => None,
     };
     let passwords = helper.map(|source| source.open().map_err(|error| Failure::password(&error))).transpose()?;
@@ -108,12 +108,4 @@ fn quiet_panics() {
             ui::printer::bug_at(place.file(), place.line());
         }
     }));
-}
-
-impl args::SplitArguments {
-    fn password_command(&self) -> Result<Option<password::PasswordSource>, Failure> {
-        let Some(text) = &self.passwords.password_command else { return Ok(None) };
-        let template = password::CommandTemplate::parse(text).map_err(|error| Failure::password_template(&error))?;
-        Ok(Some(password::PasswordSource::Command(template)))
-    }
 }

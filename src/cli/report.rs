@@ -18,7 +18,9 @@ use crate::machine::offline::OfflineError;
 use crate::machine::password::{PasswordError, TemplateError};
 use crate::store::read::ReadError;
 use crate::store::write_error::WriteError;
-use crate::workflow::split::{ExecuteError, InventoryError, InventoryProblem, PlanError, Refusal, RefusalCause};
+use crate::workflow::inventory::{InventoryError, InventoryProblem};
+use crate::workflow::split::{ExecuteError, PlanError};
+use crate::workflow::unlock::{RefusalCause, Refused};
 
 /// An error as people see it.
 #[derive(Debug)]
@@ -55,6 +57,13 @@ impl Failure {
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same failure under another code.
+    pub(crate) fn code(mut self, code: Code) -> Self {
+        self.code = code;
+        self.exit = code.exit();
         self
     }
 
@@ -180,7 +189,7 @@ impl Failure {
 
     pub(crate) fn execute(error: &ExecuteError) -> Self {
         match error {
-            ExecuteError::Refused { refusals, total } => Self::refusals(refusals, *total),
+            ExecuteError::Refused(refused) => Self::refused(refused),
             ExecuteError::Randomness(source) => {
                 Self::new(Code::MachineRandomness, error.to_string()).cause(source.to_string())
             }
@@ -215,20 +224,22 @@ impl Failure {
         }
     }
 
-    fn refusals(refusals: &[Refusal], total: usize) -> Self {
+    /// Keystores that could not be used, each with its reason.
+    pub(crate) fn refused(refused: &Refused) -> Self {
+        let Refused { refusals, total } = refused;
         let tried = || refusals.iter().filter(|refusal| !matches!(refusal.cause, RefusalCause::NotTried));
         let codes: Vec<_> = tried().map(|refusal| refusal_code(&refusal.cause)).collect();
         let code = match codes.as_slice() {
             [first, rest @ ..] if rest.iter().all(|code| code == first) => *first,
             _ => Code::KeystoreSeveral,
         };
-        let mut failure = match (refusals, total) {
+        let mut failure = match (refusals.as_slice(), total) {
             ([only], 1) => Self::new(code, about(&only.path, &only.cause)),
             _ => {
                 let untried = refusals.len() - codes.len();
                 let untried = if untried == 0 { String::new() } else { format!(" ({untried} of them not tried)") };
                 let headline =
-                    format!("{} of {total} keystores could not be split{untried}; nothing was written", refusals.len());
+                    format!("{} of {total} keystores could not be used{untried}; nothing was written", refusals.len());
                 let mut failure = Self::new(code, headline);
                 failure.list(tried().map(|refusal| about(&refusal.path, &refusal.cause)));
                 failure

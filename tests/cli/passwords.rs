@@ -13,7 +13,7 @@ fn a_wrong_password_is_a_refusal() {
     let options = ["--password-file", "wrong"];
     refused(folder.path(), split(folder.path(), "keystore-demo.json", &options), 1, "keystore.wrong-password");
     let said = refused(folder.path(), split(folder.path(), "keystores", &options), 1, "keystore.wrong-password");
-    assert!(said.contains("3 of 3 keystores could not be split; nothing was written"), "{said}");
+    assert!(said.contains("3 of 3 keystores could not be used; nothing was written"), "{said}");
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! `dvkey split`: collect the answers, show the plan, make it, say what was made.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use dvkey_ceremony::{Address, Nonce, OperatorId};
 use serde::Serialize;
 
+use super::unlock::{Supply, must_fit, supply};
 use super::{parse_nonce, parse_owner, read_operators, wrapping_ids};
 use crate::cli::args::{NetworkName, SplitArguments};
 use crate::cli::codes::Code;
@@ -15,21 +14,18 @@ use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::progress::Progress;
-use crate::cli::ui::prompt::{self, TRIES};
+use crate::cli::ui::prompt;
 use crate::cli::ui::words::{count, ids, nonces, printable, short_key};
 use crate::crypto::digest::Sha256Digest;
-use crate::crypto::kdf::KdfLimits;
-use crate::crypto::password::{Password, Reading};
+use crate::crypto::password::Reading;
 use crate::format::network::Network;
 use crate::format::operators::{Cluster, OperatorList};
-use crate::machine::memory::{Budget, available, format_size};
-use crate::machine::password::{KeystoreFacts, PasswordSource, Passwords as Opened};
+use crate::machine::memory::{Budget, format_size};
+use crate::machine::password::Passwords as Opened;
 use crate::store::output_dir::OutputDir;
 use crate::store::read::Source;
-use crate::workflow::split::{
-    Done, Event, ExecuteError, OUTPUT_FILES, Passwords, Plan, PlannedKeystore, Ports, Refusal, RefusalCause, Request,
-    execute, inventory, plan,
-};
+use crate::workflow::inventory::inventory;
+use crate::workflow::split::{Done, Event, OUTPUT_FILES, Plan, PlannedKeystore, Ports, Request, execute, plan};
 
 /// How many keystores the plan shows.
 const SHOWN: usize = 20;
@@ -42,8 +38,8 @@ pub(in crate::cli) fn run(
 ) -> Result<Exit, Failure> {
     one_user_of_stdin(arguments)?;
     let person = Person { arguments, printer, present: !arguments.no_input && printer.interactive() };
-    let limits = arguments.max_kdf_memory.map_or(KdfLimits::DEFAULT, |memory| KdfLimits { memory });
-    let inventory = inventory(&arguments.keystores, limits).map_err(|error| Failure::inventory(&error))?;
+    let inventory =
+        inventory(&arguments.keystores, arguments.effort.kdf_limits()).map_err(|error| Failure::inventory(&error))?;
     let confirm = arguments.confirm.as_deref().map(Confirmation::parse).transpose()?;
 
     person.greet(inventory.keystores.len());
@@ -60,8 +56,9 @@ pub(in crate::cli) fn run(
         confirm.must_agree(&plan)?;
     }
 
-    let memory = arguments.memory.unwrap_or_else(default_memory);
-    must_fit(&plan, memory)?;
+    let memory = arguments.effort.memory_or_default();
+    let found: Vec<_> = plan.keystores.iter().map(|keystore| &keystore.found).collect();
+    must_fit(&found, memory)?;
     warn(&plan, printer);
     let asks = person.present && confirm.is_none();
     show_plan(&plan, &out, arguments.dry_run, asks, printer);
@@ -72,7 +69,7 @@ pub(in crate::cli) fn run(
         person.confirms(&plan)?;
     }
     let output = OutputDir::prepare(&out, &OUTPUT_FILES, arguments.force).map_err(|error| Failure::write(&error))?;
-    let passwords = person.passwords(passwords, &plan)?;
+    let passwords = supply(&arguments.passwords, passwords, &found, printer, person.present)?;
     let done = make(&plan, &passwords, output, (memory, offline_enforced), arguments, printer)?;
     show_done(&plan, &done, &out, printer);
     Ok(Exit::Done)
@@ -171,46 +168,6 @@ impl Person<'_> {
         prompt::read_back(self.printer, "Type the first nonce:", &plan.request.first_nonce.to_string())
     }
 
-    /// The source of passwords that was named, or else the person.
-    fn passwords(&self, opened: Option<Opened>, plan: &Plan) -> Result<Supply<'_>, Failure> {
-        let options = &self.arguments.passwords;
-        let first_nonce = plan.request.first_nonce;
-        let source = if let Some(file) = &options.password_file {
-            Some(PasswordSource::File(Source::from_arg(file)))
-        } else if let Some(folder) = &options.password_dir {
-            Some(PasswordSource::Dir(folder.clone()))
-        } else {
-            options.password_fd.map(PasswordSource::Fd)
-        };
-        // Typed into stdin, a password would show; the hidden question serves better.
-        let at_the_terminal = |source: &PasswordSource| {
-            matches!(source, PasswordSource::File(Source::Stdin) | PasswordSource::Fd(0))
-                && std::io::stdin().is_terminal()
-        };
-        let source = source.filter(|source| !at_the_terminal(source));
-        let opened = match (opened, source) {
-            (Some(opened), _) => Some(opened),
-            (None, Some(source)) => Some(source.open().map_err(|error| Failure::password(&error))?),
-            (None, None) => None,
-        };
-        if let Some(opened) = opened {
-            return Ok(Supply { printer: self.printer, first_nonce, source: SupplySource::Opened(opened) });
-        }
-        if !self.present {
-            return Err(Failure::missing(
-                "the password",
-                "--password-file, --password-dir, --password-command or --password-fd",
-            )
-            .code(Code::PasswordMissing));
-        }
-        let question = match plan.keystores.as_slice() {
-            [only] => format!("Password of {}:", printable(&only.found.name)),
-            all => format!("Password of the {} (others are asked for later):", count(all.len(), "keystore")),
-        };
-        let password = prompt::password(&question)?;
-        Ok(Supply { printer: self.printer, first_nonce, source: SupplySource::Typed(Mutex::new(password)) })
-    }
-
     fn must_be_present(&self, what: &str, flag: &str) -> Result<(), Failure> {
         if self.present { Ok(()) } else { Err(Failure::missing(what, flag)) }
     }
@@ -218,21 +175,12 @@ impl Person<'_> {
 
 /// Two options that both read stdin would get half of it each.
 fn one_user_of_stdin(arguments: &SplitArguments) -> Result<(), Failure> {
-    let is_stdin = |path: &Option<PathBuf>| path.as_ref().is_some_and(|path| Source::from_arg(path) == Source::Stdin);
-    let password = is_stdin(&arguments.passwords.password_file) || arguments.passwords.password_fd == Some(0);
-    if password && is_stdin(&arguments.operators) {
+    let operators = arguments.operators.as_ref().is_some_and(|path| Source::from_arg(path) == Source::Stdin);
+    if operators && arguments.passwords.read_stdin() {
         let headline = "stdin cannot be both the list of operators and the password";
         return Err(Failure::new(Code::PasswordSource, headline));
     }
     Ok(())
-}
-
-impl Failure {
-    fn code(mut self, code: Code) -> Self {
-        self.code = code;
-        self.exit = code.exit();
-        self
-    }
 }
 
 fn parse_ids<'t>(texts: impl Iterator<Item = &'t str>) -> Result<Vec<OperatorId>, Failure> {
@@ -281,20 +229,6 @@ impl Confirmation {
                 .cause(format!("confirmed: owner {owner}, nonce {nonce}")));
         }
         Ok(())
-    }
-}
-
-/// A keystore that asks for more than there is cannot be opened, whatever its password.
-fn must_fit(plan: &Plan, budget: u64) -> Result<(), Failure> {
-    let too_large = |keystore: &PlannedKeystore| {
-        let wanted = keystore.found.keystore.envelope.kdf.memory();
-        let cause = RefusalCause::Memory { wanted, budget };
-        (wanted > budget).then(|| Refusal { path: keystore.found.path.clone(), cause })
-    };
-    let refusals: Vec<_> = plan.keystores.iter().filter_map(too_large).collect();
-    match refusals.is_empty() {
-        true => Ok(()),
-        false => Err(Failure::execute(&ExecuteError::Refused { refusals, total: plan.keystores.len() })),
     }
 }
 
@@ -408,65 +342,6 @@ fn json_keystore(keystore: &PlannedKeystore) -> JsonKeystore<'_> {
     }
 }
 
-/// Where the passwords of this run come from.
-struct Supply<'a> {
-    printer: &'a Printer,
-    first_nonce: Nonce,
-    source: SupplySource,
-}
-
-enum SupplySource {
-    Opened(Opened),
-    /// What was typed and opened something last: a correction counts for the keystores that are still to come, too.
-    Typed(Mutex<Password>),
-}
-
-fn last_typed(typed: &Mutex<Password>) -> MutexGuard<'_, Password> {
-    typed.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Passwords for Supply<'_> {
-    fn get(&self, keystore: &PlannedKeystore) -> Result<Password, RefusalCause> {
-        match &self.source {
-            SupplySource::Typed(typed) => Ok(last_typed(typed).duplicate()),
-            SupplySource::Opened(opened) => {
-                let public_key = keystore.found.public_key.map(|key| hex::encode(key.as_bytes()));
-                let facts = KeystoreFacts {
-                    file: &keystore.found.path,
-                    public_key: public_key.as_deref(),
-                    index: usize::from(keystore.nonce.get() - self.first_nonce.get()),
-                };
-                Ok(Password::new(opened.get(&facts)?)?)
-            }
-        }
-    }
-
-    fn ask_again(&self, keystore: &PlannedKeystore, tries: usize) -> Option<Password> {
-        if !matches!(self.source, SupplySource::Typed(_)) {
-            return None;
-        }
-        // What was typed for all keystores was a try for the one it was asked with only.
-        let most = if keystore.nonce == self.first_nonce { TRIES } else { TRIES + 1 };
-        if tries >= most {
-            return None;
-        }
-        let name = printable(&keystore.found.name);
-        self.printer.warning(&format!("that password does not open {name}"));
-        let question = format!("Password of {name}:");
-        self.printer.around_the_bar(|| prompt::password(&question)).ok()
-    }
-
-    fn keep(&self, password: Password) {
-        if let SupplySource::Typed(typed) = &self.source {
-            *last_typed(typed) = password;
-        }
-    }
-
-    fn try_first_alone(&self) -> bool {
-        matches!(self.source, SupplySource::Typed(_))
-    }
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct JsonValidator<'a> {
@@ -498,8 +373,7 @@ fn make(
     arguments: &SplitArguments,
     printer: &Printer,
 ) -> Result<Done, Failure> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = arguments.jobs.map_or(cores, usize::from);
+    let jobs = arguments.effort.jobs_or_default();
     let memory = Budget::new(memory);
     printer.detail(&format!("{} at a time, up to {} for key derivation", jobs, format_size(memory.total())));
     let progress = Progress::start(printer, plan.keystores.len(), "splitting");
@@ -530,12 +404,6 @@ fn make(
     let created_at = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
     let ports = Ports { passwords, memory: &memory, jobs, output, created_at, offline_enforced, events: &events };
     execute(plan, ports).map_err(|error| Failure::execute(&error))
-}
-
-/// What is free, less a tenth for everything else on the machine.
-fn default_memory() -> u64 {
-    let free = available().available;
-    free - free / 10
 }
 
 fn show_done(plan: &Plan, done: &Done, out: &Path, printer: &Printer) {

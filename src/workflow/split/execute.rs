@@ -1,9 +1,6 @@
 //! Makes what a plan says: unlock, deal, seal, sign, write aside, judge from disk, publish.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dvkey_ceremony::dealer::{DealError, DealerError};
 use dvkey_ceremony::share::{Sharing, SharingError, check_polynomials};
@@ -11,42 +8,22 @@ use dvkey_ceremony::{Dealer, OwnerNonce, PublicKey};
 
 use super::{KEYSHARES_FILE, OUTPUT_FILES, Plan, PlannedKeystore};
 use crate::crypto::digest::Sha256Digest;
-use crate::crypto::keystore_cipher::EnvelopeError;
-use crate::crypto::operator_key::SealError;
-use crate::crypto::password::{Password, Reading};
+use crate::crypto::password::Reading;
 use crate::crypto::random::{self, NoRandomness};
 use crate::format::keyshares::{self, NewItem};
-use crate::format::keystore::{UnlockError, Unlocked};
+use crate::format::keystore::Unlocked;
 use crate::format::provenance::{
     self, CheckFacts, FileFacts, NetworkFacts, OperatorFacts, Provenance, RunFacts, Tool, ValidatorFacts,
 };
 use crate::machine::memory::Budget;
-use crate::machine::password::PasswordError;
 use crate::store::atomic::Mode;
 use crate::store::output_dir::OutputDir;
 use crate::store::read::{Source, read_bounded};
 use crate::store::write_error::WriteError;
 use crate::workflow::parallel::in_chunks;
+use crate::workflow::unlock::{Passwords, Refusal, RefusalCause, Refused, UnlockPorts, unlock_all};
 use crate::workflow::verify::check::{Check, Report, Verdict};
 use crate::workflow::verify::keyshares::{Beside, Expected, Unclear, judge};
-
-/// Where passwords come from.
-pub trait Passwords: Sync {
-    /// The password of a keystore, without asking anybody.
-    ///
-    /// # Errors
-    /// [`RefusalCause::NoPassword`], [`RefusalCause::PasswordText`].
-    fn get(&self, keystore: &PlannedKeystore) -> Result<Password, RefusalCause>;
-
-    /// Asks a person again after `tries` wrong answers; `None` when nobody can be asked, or has been asked often enough.
-    fn ask_again(&self, keystore: &PlannedKeystore, tries: usize) -> Option<Password>;
-
-    /// Takes a password that a person typed and that opened a keystore: it is what [`Passwords::get`] gives from now on.
-    fn keep(&self, password: Password);
-
-    /// Whether the first keystore should be opened alone, so that a mistyped password is found out at once.
-    fn try_first_alone(&self) -> bool;
-}
 
 /// What the machine lends to an execution.
 pub struct Ports<'a> {
@@ -102,60 +79,12 @@ pub struct Done {
     pub keyshares_digest: Sha256Digest,
 }
 
-/// A keystore that gave no shares.
-#[derive(Debug)]
-pub struct Refusal {
-    /// The keystore.
-    pub path: PathBuf,
-    /// Why.
-    pub cause: RefusalCause,
-}
-
-/// Why a keystore gave no shares.
-#[derive(Debug, thiserror::Error)]
-pub enum RefusalCause {
-    /// There is no password for it.
-    #[error("no password: {0}")]
-    NoPassword(#[from] PasswordError),
-    /// The password is not UTF-8.
-    #[error(transparent)]
-    PasswordText(#[from] crate::crypto::password::NotUtf8),
-    /// It does not open, or holds no validator key.
-    #[error(transparent)]
-    Unlock(#[from] UnlockError),
-    /// Its derivation needs more memory than the budget has.
-    #[error("its key derivation needs {wanted} bytes of memory, the budget is {budget}")]
-    Memory {
-        /// What it needs.
-        wanted: u64,
-        /// What there is.
-        budget: u64,
-    },
-    /// The key could not be split.
-    #[error("the key could not be split: {0}")]
-    Deal(String),
-    /// A share could not be sealed.
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    /// The same validator came out of another file, too.
-    #[error("the same validator as in {}", .0.display())]
-    SameValidator(PathBuf),
-    /// Too many others had failed before its turn came.
-    #[error("not tried")]
-    NotTried,
-}
-
 /// Why nothing was made.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
     /// Some keystores were refused; nothing was written.
-    #[error("{} of {total} keystores could not be split", refusals.len())]
-    Refused {
-        /// Which, and why.
-        refusals: Vec<Refusal>,
-        /// How many there are.
-        total: usize,
-    },
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// The operating system gives no randomness.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
@@ -185,9 +114,6 @@ pub enum ExecuteError {
     #[error("the written file does not pass verification")]
     NotValid(Box<Report>),
 }
-
-/// After so many wrong passwords and not one right, the rest is not tried: the password source is wrong.
-const WRONG_PASSWORDS_TO_STOP: usize = 8;
 
 /// Makes what the plan says.
 ///
@@ -223,185 +149,44 @@ struct Made {
 }
 
 fn split_all(plan: &Plan, dealer: &Dealer, ports: &Ports<'_>) -> Result<Vec<Made>, ExecuteError> {
-    let run = Run {
-        plan,
-        dealer,
-        ports,
-        results: Mutex::new(plan.keystores.iter().map(|_| None).collect()),
-        wrong: AtomicUsize::new(0),
-        right: AtomicUsize::new(0),
-        corrections: AtomicUsize::new(0),
+    let keystores: Vec<_> = plan.keystores.iter().map(|keystore| &keystore.found).collect();
+    let unlocking = UnlockPorts { passwords: ports.passwords, memory: ports.memory, jobs: ports.jobs };
+    let make = |position: usize, unlocked: Unlocked| {
+        let keystore = plan.keystores.get(position).ok_or(RefusalCause::NotTried)?;
+        split(plan, dealer, keystore, &unlocked)
     };
-    let mut waiting = plan.keystores.iter().enumerate();
-    if ports.passwords.try_first_alone() {
-        for (position, keystore) in waiting.by_ref().take(1) {
-            run.split_and_keep(position, keystore);
-            run.ask_again(position, keystore, usize::MAX);
-            if run.is_refused(position) {
-                let untried = waiting
-                    .map(|(_, keystore)| Refusal { path: keystore.found.path.clone(), cause: RefusalCause::NotTried });
-                let refusals = run.into_results().into_iter().filter_map(Result::err).chain(untried).collect();
-                return Err(ExecuteError::Refused { refusals, total: plan.keystores.len() });
-            }
+    let heard = |position: usize, result: Result<&Made, &Refusal>| match (plan.keystores.get(position), result) {
+        (Some(keystore), Ok(made)) => {
+            let public_key = &made.item.public_key;
+            (ports.events)(Event::Split { keystore, public_key, reading: made.reading });
         }
-    }
-    let waiting = Mutex::new(waiting);
-    let next = || waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
-    let work = || {
-        while let Some((position, keystore)) = next() {
-            run.split_and_keep(position, keystore);
-        }
+        (_, Err(refusal)) => (ports.events)(Event::Refused { refusal }),
+        (None, Ok(_)) => {}
     };
-    std::thread::scope(|scope| {
-        for _ in 1..ports.jobs.clamp(1, plan.keystores.len().max(1)) {
-            // Where the system gives no more threads, the ones there are do the work.
-            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                break;
-            }
-        }
-        work();
-    });
-    let known = run.corrections.load(Ordering::Relaxed);
-    for (position, keystore) in plan.keystores.iter().enumerate() {
-        run.ask_again(position, keystore, known);
-    }
-    let results = run.into_results();
-    let total = results.len();
-    let mut made = Vec::with_capacity(total);
-    let mut refusals = Vec::new();
-    let mut paths: HashMap<PublicKey, &PathBuf> = HashMap::new();
-    for (keystore, result) in plan.keystores.iter().zip(results) {
-        match result {
-            // A keystore that does not name its public key is known only now.
-            Ok(result) => match paths.insert(result.item.public_key, &keystore.found.path) {
-                None => made.push(result),
-                Some(earlier) => {
-                    let cause = RefusalCause::SameValidator(earlier.clone());
-                    refusals.push(Refusal { path: keystore.found.path.clone(), cause });
-                }
-            },
-            Err(refusal) => refusals.push(refusal),
-        }
-    }
-    if refusals.is_empty() { Ok(made) } else { Err(ExecuteError::Refused { refusals, total }) }
+    Ok(unlock_all(&keystores, unlocking, &make, &heard)?)
 }
 
-/// The state that the workers share.
-struct Run<'a> {
-    plan: &'a Plan,
-    dealer: &'a Dealer,
-    ports: &'a Ports<'a>,
-    results: Mutex<Vec<Option<Result<Made, Refusal>>>>,
-    wrong: AtomicUsize,
-    right: AtomicUsize,
-    /// How often a password that a person corrected has opened something.
-    corrections: AtomicUsize,
-}
-
-impl Run<'_> {
-    fn split_and_keep(&self, position: usize, keystore: &PlannedKeystore) {
-        let hopeless =
-            self.right.load(Ordering::Relaxed) == 0 && self.wrong.load(Ordering::Relaxed) >= WRONG_PASSWORDS_TO_STOP;
-        let result = if hopeless {
-            Err(RefusalCause::NotTried)
-        } else {
-            self.ports.passwords.get(keystore).and_then(|password| self.split(keystore, &password))
-        };
-        self.keep(position, keystore, result);
+fn split(plan: &Plan, dealer: &Dealer, keystore: &PlannedKeystore, unlocked: &Unlocked) -> Result<Made, RefusalCause> {
+    let deal = dealer.deal(&unlocked.secret_key, &mut random::system()).map_err(|error| {
+        // The source of a failed draw is the system's error; its text is enough here.
+        RefusalCause::Deal(match &error {
+            DealError::Randomness(source) => format!("{error}: {source}"),
+            other => other.to_string(),
+        })
+    })?;
+    let mut sealed_shares = Vec::with_capacity(deal.shares.len());
+    for (operator, share) in plan.request.cluster.operators().iter().zip(&deal.shares) {
+        sealed_shares.push(operator.key.key.seal(&share.secret, &mut random::system_infallible())?);
     }
-
-    /// Asks a person for the password of a keystore that did not open, as often as there are tries. A correction that
-    /// opened another keystore meanwhile is tried first, without a question.
-    fn ask_again(&self, position: usize, keystore: &PlannedKeystore, known: usize) {
-        if self.has_wrong_password(position) && self.corrections.load(Ordering::Relaxed) > known {
-            self.split_and_keep(position, keystore);
-        }
-        let mut tries = 1;
-        while self.has_wrong_password(position) {
-            let Some(password) = self.ports.passwords.ask_again(keystore, tries) else { return };
-            let result = self.split(keystore, &password);
-            if result.is_ok() {
-                self.ports.passwords.keep(password);
-                self.corrections.fetch_add(1, Ordering::Relaxed);
-            }
-            self.keep(position, keystore, result);
-            tries += 1;
-        }
-    }
-
-    fn split(&self, keystore: &PlannedKeystore, password: &Password) -> Result<Made, RefusalCause> {
-        let unlocked = self.unlock(keystore, password)?;
-        let deal = self.dealer.deal(&unlocked.secret_key, &mut random::system()).map_err(|error| {
-            // The source of a failed draw is the system's error; its text is enough here.
-            RefusalCause::Deal(match &error {
-                DealError::Randomness(source) => format!("{error}: {source}"),
-                other => other.to_string(),
-            })
-        })?;
-        let mut sealed_shares = Vec::with_capacity(deal.shares.len());
-        for (operator, share) in self.plan.request.cluster.operators().iter().zip(&deal.shares) {
-            sealed_shares.push(operator.key.key.seal(&share.secret, &mut random::system_infallible())?);
-        }
-        let message = OwnerNonce { owner: self.plan.request.owner, nonce: keystore.nonce };
-        let item = NewItem {
-            public_key: deal.validator,
-            nonce: keystore.nonce,
-            signature: unlocked.secret_key.sign(&message.digest()),
-            share_public_keys: deal.share_public_keys,
-            sealed_shares,
-        };
-        Ok(Made { item, reading: unlocked.reading })
-    }
-
-    fn unlock(&self, keystore: &PlannedKeystore, password: &Password) -> Result<Unlocked, RefusalCause> {
-        let wanted = keystore.found.keystore.envelope.kdf.memory();
-        if !self.ports.memory.try_fits(wanted) {
-            return Err(RefusalCause::Memory { wanted, budget: self.ports.memory.total() });
-        }
-        let _permit = self.ports.memory.acquire(wanted);
-        Ok(keystore.found.keystore.unlock(password)?)
-    }
-
-    fn keep(&self, position: usize, keystore: &PlannedKeystore, result: Result<Made, RefusalCause>) {
-        let result = result.map_err(|cause| Refusal { path: keystore.found.path.clone(), cause });
-        match &result {
-            Ok(made) => {
-                self.right.fetch_add(1, Ordering::Relaxed);
-                let public_key = &made.item.public_key;
-                (self.ports.events)(Event::Split { keystore, public_key, reading: made.reading });
-            }
-            Err(refusal) => {
-                if is_wrong_password(&refusal.cause) {
-                    self.wrong.fetch_add(1, Ordering::Relaxed);
-                }
-                (self.ports.events)(Event::Refused { refusal });
-            }
-        }
-        if let Some(slot) = self.results().get_mut(position) {
-            *slot = Some(result);
-        }
-    }
-
-    fn has_wrong_password(&self, position: usize) -> bool {
-        matches!(self.results().get(position), Some(Some(Err(refusal))) if is_wrong_password(&refusal.cause))
-    }
-
-    fn is_refused(&self, position: usize) -> bool {
-        matches!(self.results().get(position), Some(Some(Err(_))))
-    }
-
-    fn results(&self) -> std::sync::MutexGuard<'_, Vec<Option<Result<Made, Refusal>>>> {
-        self.results.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn into_results(self) -> Vec<Result<Made, Refusal>> {
-        let results = self.results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        results.into_iter().flatten().collect()
-    }
-}
-
-fn is_wrong_password(cause: &RefusalCause) -> bool {
-    matches!(cause, RefusalCause::Unlock(UnlockError::Envelope(EnvelopeError::WrongPassword)))
+    let message = OwnerNonce { owner: plan.request.owner, nonce: keystore.nonce };
+    let item = NewItem {
+        public_key: deal.validator,
+        nonce: keystore.nonce,
+        signature: unlocked.secret_key.sign(&message.digest()),
+        share_public_keys: deal.share_public_keys,
+        sealed_shares,
+    };
+    Ok(Made { item, reading: unlocked.reading })
 }
 
 fn write(plan: &Plan, made: &[Made], ports: Ports<'_>) -> Result<Done, ExecuteError> {

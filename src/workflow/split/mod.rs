@@ -1,13 +1,11 @@
 //! Split: existing keystores become verified keyshares.
 //!
-//! `inventory` finds the keystores, `plan` fixes what will be made, `execute` makes it, judges it from disk and only
+//! The inventory finds the keystores, `plan` fixes what will be made, `execute` makes it, judges it from disk and only
 //! then lets it appear.
 
 mod execute;
-mod inventory;
 
-pub use execute::{Done, Event, ExecuteError, Passwords, Ports, Refusal, RefusalCause, execute};
-pub use inventory::{FoundKeystore, Inventory, InventoryError, InventoryProblem, Stray, inventory};
+pub use execute::{Done, Event, ExecuteError, Ports, execute};
 
 use dvkey_ceremony::message::NonceTooLarge;
 use dvkey_ceremony::{Address, Nonce};
@@ -16,6 +14,7 @@ use crate::crypto::digest::Sha256Digest;
 use crate::format::network::Network;
 use crate::format::operators::{Cluster, OperatorList};
 use crate::format::provenance;
+use crate::workflow::inventory::{FoundKeystore, Inventory, Stray};
 
 /// The file that is made.
 pub const KEYSHARES_FILE: &str = "keyshares.json";
