@@ -69,7 +69,8 @@ fn dispatch(arguments: Arguments, printer: &Printer) -> Result<Exit, Failure> {
     }
     let interrupted = printer.clone();
     // Held until the end: dropping it would give the signals back.
-    let _signals = interrupt::install(move |_| interrupted.interrupted()).map_err(Failure::signals)?;
+    let _signals =
+        interrupt::install(move |_, published| interrupted.interrupted(published)).map_err(Failure::signals)?;
     let helper = match &arguments.command {
         Command::Split(split) => split.passwords.command()?,
         _ => None,

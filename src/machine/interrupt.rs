@@ -146,6 +146,13 @@ impl Drop for Leftover {
     }
 }
 
+static PUBLISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Tells what an interrupt from here on finds done. To be called in the [`critical`] section that does it.
+pub fn published(files: &[PathBuf]) {
+    lock(&PUBLISHED).extend_from_slice(files);
+}
+
 static TERMINAL: Mutex<Option<(OwnedFd, Termios)>> = Mutex::new(None);
 
 /// Remembers the state of the terminal until dropped. Without a terminal it does nothing.
@@ -196,14 +203,15 @@ static INSTALLED: AtomicBool = AtomicBool::new(false);
 /// Starts the thread that answers SIGINT, SIGQUIT, SIGTERM and SIGHUP.
 ///
 /// On the first signal it waits for [`critical`] sections, removes every [`Leftover`], restores
-/// a remembered terminal, calls `on_interrupt` and ends the process with [`EXIT_INTERRUPTED`].
+/// a remembered terminal, calls `on_interrupt` with the files that were [`published`], and ends the process with
+/// [`EXIT_INTERRUPTED`].
 /// Further signals change nothing. A signal the process was started to ignore (`nohup`, a
 /// background job) stays ignored.
 ///
 /// # Errors
 /// [`InterruptError::AlreadyInstalled`] while another [`Guard`] lives;
 /// [`InterruptError::System`] when the operating system refuses.
-pub fn install(on_interrupt: impl Fn(Interrupt) + Send + 'static) -> Result<Guard, InterruptError> {
+pub fn install(on_interrupt: impl Fn(Interrupt, &[PathBuf]) + Send + 'static) -> Result<Guard, InterruptError> {
     if INSTALLED.swap(true, Ordering::AcqRel) {
         return Err(InterruptError::AlreadyInstalled);
     }
@@ -242,7 +250,7 @@ impl Drop for Guard {
     }
 }
 
-fn attend(mut wake: PipeReader, which: &AtomicUsize, on_interrupt: impl Fn(Interrupt)) {
+fn attend(mut wake: PipeReader, which: &AtomicUsize, on_interrupt: impl Fn(Interrupt, &[PathBuf])) {
     let mut byte = [0_u8];
     // The end of the pipe means that the guard is gone.
     if wake.read_exact(&mut byte).is_err() {
@@ -261,7 +269,7 @@ fn attend(mut wake: PipeReader, which: &AtomicUsize, on_interrupt: impl Fn(Inter
     drop(state);
     remove_leftovers();
     restore_terminal();
-    on_interrupt(interrupt);
+    on_interrupt(interrupt, &lock(&PUBLISHED));
     std::process::exit(EXIT_INTERRUPTED);
 }
 
@@ -356,13 +364,14 @@ mod tests {
         let _dir = Leftover::empty_dir(made.clone());
         let _file = Leftover::file(made.join("temp"));
         let _terminal = remember_terminal();
-        let _guard = install(move |interrupt| say(&format!("{interrupt:?}"))).unwrap();
-        assert!(matches!(install(|_| {}), Err(InterruptError::AlreadyInstalled)));
+        let _guard = install(move |interrupt, published| say(&format!("{interrupt:?} {published:?}"))).unwrap();
+        assert!(matches!(install(|_, _| {}), Err(InterruptError::AlreadyInstalled)));
         if std::env::var("DVKEY_TEST_SCENE").unwrap() == "critical" {
             critical(|| {
                 say("ready");
                 std::thread::sleep(Duration::from_millis(300));
                 critical(|| std::fs::write(dir.join("finished"), b"x").unwrap());
+                published(&["finished".into()]);
             });
         } else {
             say("ready");
@@ -372,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_signal_cleans_up_and_exits_130() {
-        for (signal, name) in [(Signal::INT, "Int"), (Signal::TERM, "Term"), (Signal::HUP, "Hup")] {
+        for (signal, name) in [(Signal::INT, "Int []"), (Signal::TERM, "Term []"), (Signal::HUP, "Hup []")] {
             let dir = tempfile::tempdir().unwrap();
             let (mut child, mut lines) = start(dir.path(), "plain");
             assert!(dir.path().join("made/temp").exists());
@@ -387,10 +396,11 @@ mod tests {
     fn a_critical_section_is_finished_first() {
         let dir = tempfile::tempdir().unwrap();
         let begun = Instant::now();
-        let (mut child, _lines) = start(dir.path(), "critical");
+        let (mut child, mut lines) = start(dir.path(), "critical");
         send(&child, Signal::INT);
         send(&child, Signal::INT);
         send(&child, Signal::TERM);
+        expect_line(&mut lines, "Int [\"finished\"]");
         assert_eq!(child.wait().unwrap().code(), Some(EXIT_INTERRUPTED));
         assert!(dir.path().join("finished").exists());
         assert!(begun.elapsed() < Duration::from_secs(10));

@@ -310,6 +310,8 @@ mod tests {
         let (reader, mut writer) = io::pipe().unwrap();
         writer.write_all(b"by pipe\n").unwrap();
         drop(writer);
+        // As one that the program was started with.
+        rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::empty()).unwrap();
         let number = u32::try_from(reader.as_raw_fd()).unwrap();
         let passwords = PasswordSource::Fd(number).open().unwrap();
         assert_eq!(got(&passwords, &facts("a", None)), b"by pipe");

@@ -11,7 +11,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::machine::interrupt::{Leftover, critical};
+use crate::machine::interrupt::{Leftover, critical, published};
 use crate::store::atomic::{Dir, Mode, Staged, Undo, is_swept, stage};
 use crate::store::read::list_dir;
 use crate::store::write_error::WriteError;
@@ -158,7 +158,8 @@ impl OutputDir {
                 });
             match outcome {
                 Ok(()) => {
-                    let paths = done.iter().map(Undo::path).collect();
+                    let paths: Vec<_> = done.iter().map(Undo::path).collect();
+                    published(&paths);
                     done.into_iter().for_each(Undo::settle);
                     if count > 0 {
                         self.created = None;

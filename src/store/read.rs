@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -154,6 +155,7 @@ fn too_large(source: &Source, limit: u64) -> ReadError {
 fn open(source: &Source, limit: u64) -> Result<File, ReadError> {
     let failed = |error| ReadError::from_io(source, error);
     let file = match source {
+        Source::Path(path) if is_own_descriptor(path) => return Err(failed(io::ErrorKind::NotFound.into())),
         Source::Path(path) => File::open(path).map_err(failed)?,
         // A duplicate of the descriptor: std's own reader keeps a process-wide buffer in which
         // a piped password would stay behind.
@@ -169,6 +171,20 @@ fn open(source: &Source, limit: u64) -> Result<File, ReadError> {
         return Err(too_large(source, limit));
     }
     Ok(file)
+}
+
+/// Whether the path names a descriptor that this process opened itself, and not one it was given.
+///
+/// To read such a one would be to take the bytes that another thread waits for. All of them are marked to be closed when
+/// a program is started, which is just what one that was inherited cannot be.
+fn is_own_descriptor(path: &Path) -> bool {
+    let folders = ["/dev/fd", "/proc/self/fd"].map(Path::new);
+    let Some(number) = path.parent().filter(|parent| folders.contains(parent)).and(path.file_name()) else {
+        return false;
+    };
+    let facts = std::fs::read_to_string(Path::new("/proc/self/fdinfo").join(number)).unwrap_or_default();
+    let flags = facts.lines().find_map(|line| u32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & OFlags::CLOEXEC.bits() != 0)
 }
 
 /// What a directory entry is once symbolic links are followed.
@@ -297,6 +313,9 @@ mod tests {
     fn a_pipe_by_descriptor_is_read_in_pieces() {
         let (reader, mut writer) = io::pipe().unwrap();
         let source = Source::Path(format!("/dev/fd/{}", reader.as_raw_fd()).into());
+        // Its own pipe is not read, and does not make it wait; one that was handed down is.
+        assert!(matches!(read_secret(&source, 100), Err(ReadError::NotFound { .. })));
+        rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::empty()).unwrap();
         let writing = std::thread::spawn(move || {
             for piece in [b"one", b"two"] {
                 writer.write_all(piece).unwrap();

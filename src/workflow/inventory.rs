@@ -142,6 +142,8 @@ fn stray(name: &str, problem: &InventoryProblem) -> Option<&'static str> {
         InventoryProblem::NotJson(error) if name.ends_with(".txt") && !is_other_encoding(error) => {
             Some(Kind::OtherText.words())
         }
+        // A password of digits is a JSON number.
+        InventoryProblem::OtherKind(Kind::OtherText) if name.ends_with(".txt") => Some(Kind::OtherText.words()),
         InventoryProblem::OtherKind(kind) if !called_keystore && (kind.is_json() || !called_json) => Some(kind.words()),
         InventoryProblem::NotJson(_) if !called_keystore && !called_json => Some(Kind::OtherText.words()),
         InventoryProblem::Read(ReadError::TooLarge { .. }) if !called_keystore => {

@@ -51,8 +51,15 @@ pub fn open(
         };
         operators.iter().find(|(_, text)| mine(text)).map(|(id, _)| *id)
     };
-    // Whose key it is in one item, it is in all: an item that gives the same operator another key is not passed over.
-    let known = operator.or_else(|| file.items.iter().flatten().find_map(named));
+    // Whose key it is in one item, it is in all: an item that gives the same operator another key, or whose sealed share
+    // is damaged, is not passed over. Where the file does not say, a sealed share that opens and matches does.
+    let tried = |item: &Item| match open_item(item, key, None) {
+        Opening::Matches(id) => Some(id),
+        _ => None,
+    };
+    let known = operator
+        .or_else(|| file.items.iter().flatten().find_map(named))
+        .or_else(|| file.items.iter().flatten().find_map(tried));
     let open_item = |item: &Item| {
         let listed = known.filter(|id| item.payload.operator_ids.contains(id));
         Opened {

@@ -152,3 +152,25 @@ fn without_operator_keys_in_the_file_the_share_is_searched_or_named() {
     let assert = run(&["--key", "operator-56.pem", "--operator-id", "99"]).code(1);
     assert!(stderr(&assert).contains("nothing was tried"), "{}", stderr(&assert));
 }
+
+/// A share that opens says whose the key is, so that the one that does not open is this operator's, too.
+#[test]
+fn a_damaged_share_among_others_is_a_no_even_where_no_keys_are_named() {
+    let folder = workshop();
+    split(folder.path(), "keystores", &[]).assert().success();
+    let path = folder.path().join("out/keyshares.json");
+    let mut file: Value = read_json(&path);
+    for item in file["shares"].as_array_mut().unwrap() {
+        item["data"].as_object_mut().unwrap().remove("operators");
+    }
+    let shares = text(&file["shares"][1]["payload"]["sharesData"]).to_owned();
+    let sealed = 2 + 2 * (96 + 48 * 4)..2 + 2 * (96 + 48 * 4 + 256);
+    let mut damaged = shares.clone();
+    damaged.replace_range(sealed, &format!("00{}", "5a".repeat(255)));
+    file["shares"][1]["payload"]["sharesData"] = damaged.into();
+    std::fs::write(&path, file.to_string()).unwrap();
+    let assert = dvkey(folder.path()).args(["open", "out/keyshares.json", "--key", "operator-12.pem"]).assert().code(3);
+    let said = stdout(&assert);
+    assert_eq!(said.matches("operator 12: opens and matches").count(), 2, "{said}");
+    assert!(said.contains("operator 12: the sealed share does not give the share"), "{said}");
+}

@@ -147,3 +147,17 @@ fn a_password_that_is_no_text_is_refused() {
     let command = split(folder.path(), "keystore-demo.json", &["--password-file", "pw"]);
     refused(folder.path(), command, 1, "password.source");
 }
+
+/// A descriptor that nobody opened is refused, and not one of the program's own is read in its place.
+#[test]
+fn a_descriptor_that_was_not_handed_down() {
+    let folder = workshop();
+    for number in ["3", "4", "5", "6", "7", "8", "9", "99"] {
+        refused(
+            folder.path(),
+            split(folder.path(), "keystore-demo.json", &["--password-fd", number]),
+            1,
+            "password.source",
+        );
+    }
+}

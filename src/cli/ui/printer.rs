@@ -1,6 +1,7 @@
 //! Results on stdout, messages on stderr, colour on terminals only.
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -149,10 +150,21 @@ impl Printer {
     }
 
     /// The last words after Ctrl-C.
-    pub(crate) fn interrupted(&self) {
+    pub(crate) fn interrupted(&self, published: &[PathBuf]) {
         // The bar is not asked: whoever was interrupted may hold it. Its line is wiped as any other.
         let wipe = if std::io::stderr().is_terminal() { "\r\u{1b}[2K" } else { "" };
-        let _ = writeln!(anstream::stderr(), "{wipe}\ninterrupted; nothing was left behind");
+        let _ = match published {
+            [] => writeln!(anstream::stderr(), "{wipe}\ninterrupted; nothing was left behind"),
+            files => {
+                let files: Vec<_> =
+                    files.iter().map(|file| format!("  {}", printable(&file.display().to_string()))).collect();
+                writeln!(
+                    anstream::stderr(),
+                    "{wipe}\ninterrupted, after these had been written whole:\n{}",
+                    files.join("\n")
+                )
+            }
+        };
     }
 
     /// A line on stderr that --quiet does not silence.
