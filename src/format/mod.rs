@@ -1,6 +1,7 @@
 //! Floor 2: bytes and text to types and back, for every file that dvkey touches.
 
 pub mod amount;
+pub mod deposit;
 pub mod detect;
 pub mod json;
 pub mod keyshares;
@@ -9,5 +10,6 @@ pub mod network;
 pub mod operator_key_text;
 pub mod operator_keystore;
 pub mod operators;
+pub mod proofs;
 pub mod provenance;
 pub mod text;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use dvkey_ceremony::ForkVersion;
+
 /// An Ethereum network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Network {
@@ -45,6 +47,23 @@ impl Network {
             Self::Sepolia => 11_155_111,
             Self::Holesky => 17_000,
         }
+    }
+
+    /// The genesis fork version, under which deposits are signed.
+    #[must_use]
+    pub fn genesis_fork_version(self) -> ForkVersion {
+        ForkVersion::from_bytes(match self {
+            Self::Mainnet => [0x00, 0x00, 0x00, 0x00],
+            Self::Hoodi => [0x10, 0x00, 0x09, 0x10],
+            Self::Sepolia => [0x90, 0x00, 0x00, 0x69],
+            Self::Holesky => [0x01, 0x01, 0x70, 0x00],
+        })
+    }
+
+    /// The network with this genesis fork version.
+    #[must_use]
+    pub fn of_fork(fork: ForkVersion) -> Option<Self> {
+        Self::ALL.into_iter().find(|network| network.genesis_fork_version() == fork)
     }
 
     /// The address of the SSVNetwork contract, with its EIP-55 checksum.
@@ -91,6 +110,7 @@ mod tests {
             let address: Address = network.ssv_contract().parse().unwrap();
             assert_eq!(address.to_checksum(), network.ssv_contract());
             assert_eq!(network.name().parse(), Ok(network));
+            assert_eq!(Network::of_fork(network.genesis_fork_version()), Some(network));
         }
         assert!("Mainnet".parse::<Network>().is_err());
         assert!("goerli".parse::<Network>().is_err());
