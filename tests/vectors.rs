@@ -172,7 +172,7 @@ fn peer_files_are_valid_and_open() {
             nonce: Some(Nonce::try_from(file["firstNonce"].as_u64().unwrap()).unwrap()),
             validators: file["keystores"].as_array().map(Vec::len),
             operators: Some(&list),
-            network: None,
+            ..Expected::default()
         };
         let report = judge(&keyshares, &expected, None, 2);
         assert_eq!(report.verdict, Verdict::Valid, "P0{id}: {:?}", report.failures().collect::<Vec<_>>());

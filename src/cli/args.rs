@@ -46,7 +46,7 @@ pub(crate) enum Command {
     /// Split keystores into shares for SSV operators and prove the result
     #[command(after_help = SPLIT_EXAMPLES)]
     Split(Box<SplitArguments>),
-    /// Judge keyshares of any origin, without secrets
+    /// Judge keyshares, deposit data, proofs and ceremonies of any origin, without secrets
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArguments),
     /// For an operator: does my sealed share open, and does it match?
@@ -92,6 +92,9 @@ Examples:
   dvkey verify keyshares.json
   dvkey verify keyshares-hoodi-81592c-nonce7/ --network hoodi --owner 0x8159… --nonce 7 --validators 3
   dvkey verify keyshares.json --operators operators.json --json
+  dvkey verify deposit_data-1700000000.json --network hoodi --withdrawal 0x8159… --amount 32ether
+  dvkey verify ceremony-2026-11-20--09-57-15.038/ --owner 0x8159… --nonce 7 --validators 3
+  dvkey verify keyshares.json --proofs proofs.json
 
 What is given is compared with the file, and a difference is a no.
 Exit code 0: valid. 3: not valid. 1: cannot be judged.";
@@ -197,6 +200,15 @@ pub(crate) struct VerifyArguments {
     /// How many validators there should be
     #[arg(long, value_name = "N")]
     pub(crate) validators: Option<usize>,
+    /// Whom the deposits should be paid to: an address, or whole withdrawal credentials
+    #[arg(long, value_name = "0x…", allow_hyphen_values = true)]
+    pub(crate) withdrawal: Option<String>,
+    /// How much each deposit should be, such as 32ether
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
+    pub(crate) amount: Option<String>,
+    /// A file with the proofs of ssv-dkg that every validator must have
+    #[arg(long, value_name = "FILE")]
+    pub(crate) proofs: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -65,6 +65,9 @@ codes! {
     OutputFailed = "output.failed", Environment;
     VerifyNotValid = "verify.not-valid", No;
     VerifyCannotJudge = "verify.cannot-judge", Refused;
+    DepositAddress = "deposit.address", Refused;
+    DepositAmount = "deposit.amount", Refused;
+    DepositContradiction = "deposit.contradiction", Refused;
     OpenKey = "open.key", Refused;
     OpenMismatch = "open.mismatch", No;
     OpenNotMine = "open.not-mine", Refused;
@@ -90,6 +93,7 @@ const PAGES: &[(&str, &str)] = &[
     ("explain", include_str!("explain/input.md")),
     ("output", include_str!("explain/output.md")),
     ("verify", include_str!("explain/verify.md")),
+    ("deposit", include_str!("explain/deposit.md")),
     ("open", include_str!("explain/open.md")),
     ("machine", include_str!("explain/machine.md")),
     ("internal", include_str!("explain/machine.md")),

@@ -6,8 +6,11 @@ use dvkey_ceremony::{SecretBytes, SecretKey};
 use rand_core::CryptoRng;
 use rsa::pkcs1::{DecodeRsaPrivateKey, DecodeRsaPublicKey};
 use rsa::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePublicKey};
+use rsa::pss::{Signature, VerifyingKey};
+use rsa::signature::Verifier;
 use rsa::traits::PublicKeyParts;
 use rsa::{Pkcs1v15Encrypt, RsaPrivateKey, RsaPublicKey};
+use sha2::Sha256;
 
 use super::digest::Sha256Digest;
 use super::random;
@@ -105,6 +108,14 @@ impl OperatorPublicKey {
         }
         let sealed = self.key.encrypt(rng, Pkcs1v15Encrypt, plaintext.expose()).map_err(|_| SealError)?;
         sealed.try_into().map_err(|_| SealError)
+    }
+
+    /// Whether the operator signed `message`: RSASSA-PSS (RFC 8017 section 8.1) with SHA-256, and a salt of whatever length.
+    /// Live operators use the longest there is, 222 bytes.
+    #[must_use]
+    pub fn signed(&self, message: &[u8], signature: &[u8; SEALED_BYTES]) -> bool {
+        let Ok(signature) = Signature::try_from(signature.as_slice()) else { return false };
+        VerifyingKey::<Sha256>::new_with_auto_salt_len(self.key.clone()).verify(message, &signature).is_ok()
     }
 
     /// Whether some private key could open `sealed`: a ciphertext is an integer c with 1 < c < N - 1. The others are

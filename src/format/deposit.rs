@@ -46,7 +46,7 @@ pub struct Entry {
     pub network_name: Option<String>,
 }
 
-/// A difference from the usual form. The deposit contract minds none of them; some readers do.
+/// A difference from the usual form or content. The chain minds none of them; some readers and most owners do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Oddity {
     /// A byte order mark at the start.
@@ -67,6 +67,10 @@ pub enum Oddity {
     OldCliVersion(String),
     /// A field that the format does not have.
     UnknownField(String),
+    /// Credentials of a BLS key (0x00): nothing is paid out before they are changed.
+    BlsCredentials,
+    /// More than the 32 ETH that count with 0x01 credentials: the rest is paid back and never earns.
+    MoreThanCounts,
 }
 
 /// Why bytes are not deposit data.

@@ -13,6 +13,7 @@ mod support;
 
 mod about;
 mod crash;
+mod foreign_ceremonies;
 mod hostile;
 mod ids;
 mod keystore_maker;

@@ -216,8 +216,6 @@ fn what_cannot_be_judged_is_neither_yes_nor_no() {
         "keystore-demo.json",
         "operators.json",
         "operator-12.pem",
-        "keystores/deposit_data-1700000000.json",
-        "keystores",
         "node-12",
     ] {
         let said = stdout(&dvkey(folder.path()).args(["verify", path]).assert().code(1));

@@ -2,6 +2,7 @@
 
 pub(super) mod about;
 pub(super) mod inspect;
+mod oddities;
 pub(super) mod open;
 pub(super) mod split;
 mod unlock;
@@ -9,13 +10,16 @@ pub(super) mod verify;
 
 use std::path::Path;
 
-use dvkey_ceremony::{Address, Nonce};
+use dvkey_ceremony::address::AddressError;
+use dvkey_ceremony::{Address, Gwei, Nonce, WithdrawalCredentials};
 
 use super::codes::Code;
 use super::report::Failure;
 use crate::crypto::digest::Sha256Digest;
+use crate::format::amount::{self, AmountError};
 use crate::format::operators::{self, OperatorList, WRAPS_ELSEWHERE};
 use crate::store::read::{Source, read_bounded};
+use crate::workflow::verify::deposit::Withdrawal;
 
 /// Reads an owner address as it was typed.
 fn parse_owner(text: &str) -> Result<Address, Failure> {
@@ -24,6 +28,47 @@ fn parse_owner(text: &str) -> Result<Address, Failure> {
         return Err(Failure::new(Code::OwnerZero, "the owner is the zero address, which nobody can register with"));
     }
     Ok(owner)
+}
+
+/// Reads whom stake should be paid to: an address, or the 32 bytes of withdrawal credentials.
+fn parse_withdrawal(text: &str) -> Result<Withdrawal, Failure> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    if digits.len() == 64 {
+        let bytes = hex::decode(digits).map_err(|_| {
+            Failure::new(Code::DepositAddress, "withdrawal credentials are 0x and 64 hexadecimal digits")
+        })?;
+        let credentials = WithdrawalCredentials::from_bytes(&bytes)
+            .map_err(|error| Failure::new(Code::DepositAddress, error.to_string()))?;
+        return Ok(Withdrawal::Credentials(credentials));
+    }
+    parse_withdrawal_address(text).map(Withdrawal::Address)
+}
+
+/// Reads the account that stake is paid to.
+fn parse_withdrawal_address(text: &str) -> Result<Address, Failure> {
+    let address: Address = text.parse().map_err(|error: AddressError| match error {
+        AddressError::Form => {
+            Failure::new(Code::DepositAddress, format!("the withdrawal address is no address: {error}"))
+        }
+        AddressError::Checksum { .. } => Failure::new(Code::DepositAddress, error.to_string())
+            .hint("copy the address again; type it in lower case only if you are sure of every digit"),
+    })?;
+    match address.is_zero() {
+        true => Err(Failure::new(Code::DepositAddress, "the withdrawal address is the zero address")),
+        false => Ok(address),
+    }
+}
+
+/// Reads an amount of the beacon chain with its unit.
+fn parse_amount(text: &str) -> Result<Gwei, Failure> {
+    let amount: amount::Gwei = text.parse().map_err(|error: AmountError| {
+        let failure = Failure::new(Code::DepositAmount, error.to_string());
+        match error {
+            AmountError::NoUnit(number) => failure.hint(format!("write {number}ether for so many ether")),
+            _ => failure,
+        }
+    })?;
+    Ok(Gwei::new(amount.get()))
 }
 
 /// Reads a nonce: plain decimal, no sign, no exponent, no leading zero.

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use dvkey_ceremony::PublicKey;
+use dvkey_ceremony::{PublicKey, WithdrawalCredentials};
 use serde::Serialize;
 
-use super::{parse_nonce, parse_owner, read_operators};
+use super::oddities::oddities;
+use super::{parse_amount, parse_nonce, parse_owner, parse_withdrawal, read_operators};
 use crate::cli::args::VerifyArguments;
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
@@ -13,8 +14,7 @@ use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, ids, nonces, printable, short_key};
 use crate::format::detect::Kind;
-use crate::format::keyshares::Oddity;
-use crate::workflow::verify::check::{Check, CheckResult, Report, Unknown, Verdict};
+use crate::workflow::verify::check::{Check, CheckResult, Report, Subject, Unknown, Verdict};
 use crate::workflow::verify::keyshares::Expected;
 use crate::workflow::verify::{Answer, CannotJudge, Findings, Outcome, Overall, overall, verify};
 
@@ -29,11 +29,12 @@ pub(in crate::cli) fn run(arguments: &VerifyArguments, printer: &Printer) -> Res
         network: arguments.network.map(Into::into),
         validators: arguments.validators,
         operators: operators.as_ref().map(|(list, _, _)| list),
+        withdrawal: arguments.withdrawal.as_deref().map(parse_withdrawal).transpose()?,
+        amount: arguments.amount.as_deref().map(parse_amount).transpose()?,
     };
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut all = Vec::new();
-    for path in &arguments.paths {
-        let findings = verify(path, &expected, jobs);
+    let all = verify(&arguments.paths, arguments.proofs.as_deref(), &expected, jobs);
+    for findings in &all {
         for answer in &findings.answers {
             if printer.json() {
                 printer.object(&JsonAnswer::new(answer));
@@ -49,14 +50,47 @@ pub(in crate::cli) fn run(arguments: &VerifyArguments, printer: &Printer) -> Res
                 findings.strays.iter().map(|(name, what)| format!("{} ({what})", printable(name))).collect();
             printer.message(&format!("left alone: {}", strays.join(", ")));
         }
-        all.push(findings);
     }
     warn_of_repeated(&all, printer);
+    let uncompared = uncompared(&expected, &all);
+    if !uncompared.is_empty() {
+        // A yes would be taken for an answer to it.
+        printer.warning(&format!("{} could be compared with nothing in these files", uncompared.join(", ")));
+    }
     Ok(match overall(&all) {
-        Overall::Valid => Exit::Done,
-        Overall::CannotJudge => Exit::Refused,
+        Overall::Valid if uncompared.is_empty() => Exit::Done,
+        Overall::Valid | Overall::CannotJudge => Exit::Refused,
         Overall::NotValid => Exit::No,
     })
+}
+
+/// What was given, and stands in none of the files that were judged.
+fn uncompared(expected: &Expected<'_>, all: &[Findings]) -> Vec<&'static str> {
+    let answers = all.iter().flat_map(|findings| &findings.answers);
+    let reports: Vec<_> = answers
+        .filter_map(|answer| match &answer.outcome {
+            Outcome::Judged(report) => Some(&report.subject),
+            Outcome::CannotJudge(_) => None,
+        })
+        .collect();
+    if reports.is_empty() {
+        return Vec::new();
+    }
+    let some = |fits: fn(&Subject) -> bool| reports.iter().any(|subject| fits(subject));
+    let deposits = some(|subject| matches!(subject, Subject::Deposits(..) | Subject::Ceremony(..)));
+    let keyshares = some(|subject| matches!(subject, Subject::Keyshares(_) | Subject::Ceremony(..)));
+    let proofs = some(|subject| matches!(subject, Subject::Proofs));
+    [
+        ("--withdrawal", expected.withdrawal.is_some() && !deposits),
+        ("--amount", expected.amount.is_some() && !deposits),
+        ("--network", expected.network.is_some() && !deposits && !keyshares),
+        ("--nonce", expected.nonce.is_some() && !keyshares),
+        ("--owner", expected.owner.is_some() && !keyshares && !proofs),
+        ("--operators", expected.operators.is_some() && !keyshares && !proofs),
+    ]
+    .into_iter()
+    .filter_map(|(name, left_open)| left_open.then_some(name))
+    .collect()
 }
 
 /// A validator in two files would be registered twice; each file alone can still be right.
@@ -64,6 +98,10 @@ fn warn_of_repeated(all: &[Findings], printer: &Printer) {
     let mut first: HashMap<PublicKey, &str> = HashMap::new();
     for answer in all.iter().flat_map(|findings| &findings.answers) {
         let Outcome::Judged(report) = &answer.outcome else { continue };
+        // What is registered is what counts; deposit data and proofs of the same validators belong beside it.
+        if !matches!(report.subject, Subject::Keyshares(_) | Subject::Ceremony(..)) {
+            continue;
+        }
         for key in report.validators.iter().filter_map(|line| line.public_key) {
             let earlier = *first.entry(key).or_insert(&answer.file);
             if earlier != answer.file {
@@ -100,9 +138,6 @@ fn cannot_judge_hint(why: &CannotJudge) -> Option<&'static str> {
     match why {
         CannotJudge::Kind(Kind::Keystore) => Some("a keystore is secret; `dvkey split` checks it when it opens it"),
         CannotJudge::Kind(Kind::Provenance) => Some("name the keyshares file beside it; the two are compared"),
-        CannotJudge::Kind(Kind::DepositData | Kind::Proofs) | CannotJudge::CeremonyFolder => {
-            Some("this version judges keyshares files only")
-        }
         _ => None,
     }
 }
@@ -117,8 +152,14 @@ pub(super) fn show_report(file: &str, report: &Report, printer: &Printer) {
     printer.result(&format!("{file}: {verdict}, {}", summary(report)));
     if let Verdict::CannotJudge(why) = report.verdict {
         printer.result(&format!("  {why}"));
-        if why == Unknown::OwnerNonce {
-            printer.message("  give --owner and --nonce to have the signature checked against them");
+        match why {
+            Unknown::OwnerNonce => {
+                printer.message("  give --owner and --nonce to have the signature checked against them");
+            }
+            Unknown::NoOperatorsForProofs => {
+                printer.message("  name keyshares.json together with the proofs, or give --operators");
+            }
+            _ => {}
         }
     }
     let failures: Vec<_> = report.failures().collect();
@@ -152,20 +193,40 @@ pub(super) fn show_report(file: &str, report: &Report, printer: &Printer) {
         for (check, why) in unknown.filter(|(_, why)| *why != Unknown::Blocked) {
             printer.result(&format!("  not checked: {} {} ({why})", check.id(), check.title()));
         }
-        for oddity in report.oddities.iter().take(SHOWN) {
-            printer.result(&format!("  note: {}", describe_oddity(oddity)));
+        for oddity in oddities(report).iter().take(SHOWN) {
+            printer.result(&format!("  note: {oddity}"));
         }
     }
 }
 
 fn summary(report: &Report) -> String {
-    let mut parts = vec![count(report.validators.len(), "validator")];
+    let what = match report.subject {
+        Subject::Deposits(..) => "deposit",
+        _ => "validator",
+    };
+    let mut parts = vec![count(report.validators.len(), what)];
     if let (Some(first), Some(last)) = (report.validators.first(), report.validators.last()) {
         if let (Some(first), Some(last)) = (first.nonce, last.nonce) {
             parts.push(nonces(first, last));
         }
         let others = report.validators.iter().any(|line| line.operators != first.operators);
-        parts.push(format!("operators {}{}", ids(&first.operators), if others { " and others" } else { "" }));
+        let known = !matches!(report.subject, Subject::Deposits(..) | Subject::Proofs) || !first.operators.is_empty();
+        parts.extend(
+            known.then(|| format!("operators {}{}", ids(&first.operators), if others { " and others" } else { "" })),
+        );
+    }
+    if let Some(Some(first)) = report.deposits().first() {
+        let others = report.deposits().iter().flatten();
+        let same_amount = others.clone().all(|line| line.amount == first.amount);
+        let same_account = others.clone().all(|line| line.credentials == first.credentials);
+        let each = if report.deposits().len() > 1 { " each" } else { "" };
+        let total = others.map(|line| u128::from(line.amount.get())).sum::<u128>();
+        parts.push(match same_amount {
+            true => format!("{}{each}", first.amount),
+            false => format!("{} ETH together", total / 1_000_000_000),
+        });
+        let type_and_account = credentials(&first.credentials);
+        parts.push(format!("{type_and_account}{}", if same_account { "" } else { " and others" }));
     }
     if let Some(owner) = report.owner {
         parts.push(format!("owner {owner}"));
@@ -174,6 +235,15 @@ fn summary(report: &Report) -> String {
         parts.push(format!("network {}", printable(network)));
     }
     parts.join(", ")
+}
+
+/// Whom the stake is paid to, and how much of it counts.
+fn credentials(credentials: &WithdrawalCredentials) -> String {
+    match credentials {
+        WithdrawalCredentials::Bls(_) => format!("withdrawal to a BLS key ({credentials})"),
+        WithdrawalCredentials::Execution(address) => format!("withdrawal to {address} (0x01)"),
+        WithdrawalCredentials::Compounding(address) => format!("withdrawal to {address} (0x02)"),
+    }
 }
 
 fn check_line(check: Check, result: &CheckResult) -> String {
@@ -195,73 +265,25 @@ fn table(report: &Report, printer: &Printer) {
         return;
     }
     let most = if printer.verbose() { usize::MAX } else { SHOWN };
-    printer.result(&tone(Tone::Faint, "   nonce  validator"));
-    for line in report.validators.iter().take(most) {
+    let nonces = !matches!(report.subject, Subject::Deposits(..) | Subject::Proofs);
+    printer.result(&tone(Tone::Faint, if nonces { "   nonce  validator" } else { "  number  validator" }));
+    for (position, line) in report.validators.iter().enumerate().take(most) {
         let nonce = line.nonce.map_or("?".to_owned(), |nonce| nonce.to_string());
+        let nonce = if nonces { nonce } else { (position + 1).to_string() };
         let key = match &line.public_key {
             Some(key) if printer.verbose() => key.to_string(),
             Some(key) => short_key(key),
             None => "not readable".to_owned(),
         };
         let state = if line.good { tone(Tone::Good, "ok") } else { tone(Tone::Bad, "NOT VALID") };
-        printer.result(&format!("  {nonce:>6}  {key}  {state}"));
+        let deposit = match report.deposits().get(position).copied().flatten() {
+            Some(line) if printer.verbose() => format!("  {}, {}", line.amount, credentials(&line.credentials)),
+            _ => String::new(),
+        };
+        printer.result(&format!("  {nonce:>6}  {key}  {state}{deposit}"));
     }
     if report.validators.len() > most {
         printer.result(&format!("  and {} more; --verbose shows all", report.validators.len() - most));
-    }
-}
-
-/// What is unusual, and who refuses it.
-fn describe_oddity(oddity: &Oddity) -> String {
-    let readers = refused_by(oddity);
-    let readers = match readers.as_slice() {
-        [] => "no known reader minds".to_owned(),
-        _ => format!("refused by {}", readers.join(", ")),
-    };
-    let what = match oddity {
-        Oddity::ByteOrderMark => "a byte order mark at the start".to_owned(),
-        Oddity::NoVersion => "no version".to_owned(),
-        Oddity::OtherVersion(version) => format!("version {version:?}"),
-        Oddity::NoCreatedAt => "no createdAt".to_owned(),
-        Oddity::SingleItem => "one item at the top level, the form before 1.0.7".to_owned(),
-        Oddity::OldFieldName => "the payload's field is called `shares`, as before 1.0.1".to_owned(),
-        Oddity::NoData => "no `data`".to_owned(),
-        Oddity::MissingField(name) => format!("no data.{name}"),
-        Oddity::UnknownField(name) => format!("an unknown field {name:?}"),
-        Oddity::NonceAsText => "the nonce is a string".to_owned(),
-        Oddity::NonceAsFraction => "the nonce is written with a fraction of zero".to_owned(),
-        Oddity::OperatorKeyForm => "an operator key in another form than PEM or base64 of it".to_owned(),
-        Oddity::SeveralClusters => {
-            "the validators have different operators; each set must be registered in a call of its own".to_owned()
-        }
-        Oddity::IdsAsText => "operator ids are strings".to_owned(),
-        Oddity::DataIdsAsText => "operator ids in data are strings".to_owned(),
-        Oddity::UpperCaseHex => "hexadecimal in upper case".to_owned(),
-        Oddity::NoHexPrefix => "hexadecimal without 0x".to_owned(),
-        Oddity::OperatorsUnsorted => "data.operators is not in ascending order".to_owned(),
-        Oddity::OwnerChecksum => "the owner's EIP-55 checksum does not hold".to_owned(),
-    };
-    format!("{what}; {readers}")
-}
-
-/// The readers that are known to refuse an oddity.
-fn refused_by(oddity: &Oddity) -> Vec<&'static str> {
-    const ALL: [&str; 3] = ["ssv-keys 1.1", "ssv-keys 1.2", "the SSV SDK"];
-    match oddity {
-        Oddity::ByteOrderMark | Oddity::NoVersion | Oddity::NonceAsText | Oddity::NoData | Oddity::OldFieldName => {
-            ALL.to_vec()
-        }
-        Oddity::MissingField("operators") => vec!["the SSV SDK 0.1 (its check against a list of operators)"],
-        Oddity::MissingField(_) => ALL.to_vec(),
-        Oddity::IdsAsText | Oddity::SeveralClusters => vec!["the SSV SDK (its check against a list of operators)"],
-        Oddity::OperatorKeyForm => ALL.to_vec(),
-        Oddity::OtherVersion(version) => {
-            let version = version.strip_prefix('v').unwrap_or(version);
-            let reads =
-                [version.starts_with("1.1."), version.starts_with("1.2."), ["1.1.0", "1.2.0"].contains(&version)];
-            ALL.into_iter().zip(reads).filter(|(_, reads)| !reads).map(|(reader, _)| reader).collect()
-        }
-        _ => Vec::new(),
     }
 }
 
@@ -270,6 +292,7 @@ fn refused_by(oddity: &Oddity) -> Vec<&'static str> {
 struct JsonAnswer<'a> {
     schema: &'static str,
     file: &'a str,
+    kind: Option<&'static str>,
     verdict: &'static str,
     why: Option<String>,
     owner: Option<String>,
@@ -311,6 +334,11 @@ struct JsonValidator {
     nonce: Option<u64>,
     operator_ids: Vec<u64>,
     valid: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdrawal_credentials: Option<String>,
+    /// Gwei.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<u64>,
 }
 
 impl<'a> JsonAnswer<'a> {
@@ -318,6 +346,7 @@ impl<'a> JsonAnswer<'a> {
         let mut object = Self {
             schema: "dvkey.verify/1",
             file: &answer.file,
+            kind: None,
             verdict: "cannot-judge",
             why: None,
             owner: None,
@@ -333,6 +362,12 @@ impl<'a> JsonAnswer<'a> {
             }
             Outcome::Judged(report) => report,
         };
+        object.kind = Some(match report.subject {
+            Subject::Keyshares(_) => "keyshares",
+            Subject::Deposits(..) => "deposit-data",
+            Subject::Proofs => "proofs",
+            Subject::Ceremony(..) => "ceremony",
+        });
         object.verdict = match report.verdict {
             Verdict::Valid => "valid",
             Verdict::NotValid => "not-valid",
@@ -347,14 +382,20 @@ impl<'a> JsonAnswer<'a> {
         object.validators = report
             .validators
             .iter()
-            .map(|line| JsonValidator {
-                public_key: line.public_key.map(|key| key.to_string()),
-                nonce: line.nonce,
-                operator_ids: line.operators.iter().map(|id| id.get()).collect(),
-                valid: line.good,
+            .enumerate()
+            .map(|(position, line)| {
+                let deposit = report.deposits().get(position).copied().flatten();
+                JsonValidator {
+                    public_key: line.public_key.map(|key| key.to_string()),
+                    nonce: line.nonce,
+                    operator_ids: line.operators.iter().map(|id| id.get()).collect(),
+                    valid: line.good,
+                    withdrawal_credentials: deposit.map(|line| line.credentials.to_string()),
+                    amount: deposit.map(|line| line.amount.get()),
+                }
             })
             .collect();
-        object.notes = report.oddities.iter().map(describe_oddity).collect();
+        object.notes = oddities(report);
         object
     }
 }

@@ -242,6 +242,7 @@ fn expected(plan: &Plan) -> Expected<'_> {
         network: Some(plan.request.network),
         validators: Some(plan.keystores.len()),
         operators: Some(&plan.request.operator_list),
+        ..Expected::default()
     }
 }
 
@@ -249,7 +250,7 @@ fn judge_as_a_stranger(plan: &Plan, bytes: &[u8], jobs: usize) -> Result<Report,
     let file = keyshares::parse(bytes).map_err(|_| ExecuteError::ReadBack(KEYSHARES_FILE))?;
     // The file itself names no network; the provenance does, and is compared below.
     let report = judge(&file, &Expected { network: None, ..expected(plan) }, None, jobs);
-    if report.verdict == Verdict::Valid && report.oddities.is_empty() {
+    if report.verdict == Verdict::Valid && report.keyshares_oddities().is_empty() {
         Ok(report)
     } else {
         Err(ExecuteError::NotValid(Box::new(report)))

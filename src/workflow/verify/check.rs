@@ -1,16 +1,20 @@
-//! The numbered checks, what can be wrong at each, and the report that they end in.
+//! The numbered checks, what can be wrong with keyshares, and the report that all of them end in.
 
 use dvkey_ceremony::bls::PointError;
 use dvkey_ceremony::share::SharingError;
 use dvkey_ceremony::threshold::ClusterSizeError;
 use dvkey_ceremony::{Address, Nonce, OperatorId, PublicKey};
 
-use crate::format::keyshares::{ItemError, Oddity};
+use super::ceremony::FolderReason;
+use super::deposit::{DepositLine, DepositReason};
+use super::proofs::ProofReason;
+use crate::format::deposit;
+use crate::format::keyshares::{self, ItemError};
 use crate::format::network::Network;
 use crate::format::operator_key_text::OperatorKeyTextError;
 use crate::format::operators::OperatorsError;
 
-/// A check on a keyshares file. Numbers and ids are stable: they never change their meaning.
+/// A check: K on keyshares, D on deposit data, P on proofs, F on the folder of a ceremony. Numbers and ids are stable: they never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Check {
     /// Every item has the fields of the format.
@@ -51,11 +55,63 @@ pub enum Check {
     Provenance,
     /// Each sealed share opens to its share key: only the operators can tell.
     Opens,
+    /// Every deposit has the fields of the format.
+    DepositStructure,
+    /// There is a deposit, and as many as asked for.
+    DepositCount,
+    /// The validator public key is a point of the group.
+    DepositKey,
+    /// No validator stands twice.
+    DepositDuplicates,
+    /// Somebody can withdraw with the credentials, and it is who was asked for.
+    Credentials,
+    /// The amount can be deposited, and is the one asked for.
+    Amount,
+    /// The fork version is that of a known network, and of the one asked for.
+    Fork,
+    /// The network's name is that of its fork version.
+    NetworkName,
+    /// The root of the message, recomputed.
+    MessageRoot,
+    /// The root of the deposit, recomputed.
+    DataRoot,
+    /// The validator key signed the deposit.
+    DepositSignature,
+    /// Every proof has the fields of the format.
+    ProofStructure,
+    /// As many proofs as a cluster has operators, for as many validators as asked for.
+    ProofCount,
+    /// The proofs of a validator name that validator, and no other list does.
+    ProofValidator,
+    /// The share public keys are points of the group, no two the same.
+    ProofShareKeys,
+    /// One owner, and the one asked for.
+    ProofOwner,
+    /// The proofs are about the shares of the keyshares file.
+    ProofShares,
+    /// Each operator signed its proof.
+    ProofSignature,
+    /// Every validator has its proofs.
+    ProofsComplete,
+    /// Nothing else lies in the folder of a ceremony.
+    Strays,
+    /// Every validator's folder has the three files and nothing else.
+    Files,
+    /// Every file of a validator's folder holds that one validator.
+    OneEach,
+    /// The folder's name says nonce and key.
+    FolderName,
+    /// The three files are about one validator.
+    OneValidator,
+    /// The files for all validators are there exactly when there are several.
+    Aggregates,
+    /// The files for all validators hold what the single ones hold.
+    AggregatesAgree,
 }
 
 impl Check {
     /// All checks, in the order in which they are made and shown.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 45] = [
         Self::Structure,
         Self::Count,
         Self::ValidatorKey,
@@ -75,6 +131,32 @@ impl Check {
         Self::Network,
         Self::Provenance,
         Self::Opens,
+        Self::DepositStructure,
+        Self::DepositCount,
+        Self::DepositKey,
+        Self::DepositDuplicates,
+        Self::Credentials,
+        Self::Amount,
+        Self::Fork,
+        Self::NetworkName,
+        Self::MessageRoot,
+        Self::DataRoot,
+        Self::DepositSignature,
+        Self::ProofStructure,
+        Self::ProofCount,
+        Self::ProofValidator,
+        Self::ProofShareKeys,
+        Self::ProofOwner,
+        Self::ProofShares,
+        Self::ProofSignature,
+        Self::ProofsComplete,
+        Self::Strays,
+        Self::Files,
+        Self::OneEach,
+        Self::FolderName,
+        Self::OneValidator,
+        Self::Aggregates,
+        Self::AggregatesAgree,
     ];
 
     /// The stable id.
@@ -100,6 +182,32 @@ impl Check {
             Self::Network => "K17",
             Self::Provenance => "K18",
             Self::Opens => "K19",
+            Self::DepositStructure => "D01",
+            Self::DepositCount => "D02",
+            Self::DepositKey => "D03",
+            Self::DepositDuplicates => "D04",
+            Self::Credentials => "D05",
+            Self::Amount => "D06",
+            Self::Fork => "D07",
+            Self::NetworkName => "D08",
+            Self::MessageRoot => "D09",
+            Self::DataRoot => "D10",
+            Self::DepositSignature => "D11",
+            Self::ProofStructure => "P01",
+            Self::ProofCount => "P02",
+            Self::ProofValidator => "P03",
+            Self::ProofShareKeys => "P04",
+            Self::ProofOwner => "P05",
+            Self::ProofShares => "P06",
+            Self::ProofSignature => "P07",
+            Self::ProofsComplete => "P08",
+            Self::Strays => "F01",
+            Self::Files => "F02",
+            Self::OneEach => "F03",
+            Self::FolderName => "F04",
+            Self::OneValidator => "F05",
+            Self::Aggregates => "F06",
+            Self::AggregatesAgree => "F07",
         }
     }
 
@@ -126,6 +234,32 @@ impl Check {
             Self::Network => "the network",
             Self::Provenance => "provenance.json describes this very file",
             Self::Opens => "every sealed share opens to its share key",
+            Self::DepositStructure => "every deposit has the fields of the format",
+            Self::DepositCount => "the number of deposits",
+            Self::DepositKey => "the validator public key is a point of the group",
+            Self::DepositDuplicates => "no validator stands twice",
+            Self::Credentials => "withdrawal credentials that somebody can withdraw with",
+            Self::Amount => "the amount",
+            Self::Fork => "the fork version of the network",
+            Self::NetworkName => "the name of the network",
+            Self::MessageRoot => "deposit_message_root is the root of the message",
+            Self::DataRoot => "deposit_data_root is the root of the deposit",
+            Self::DepositSignature => "the validator key signed the deposit",
+            Self::ProofStructure => "every proof has the fields of the format",
+            Self::ProofCount => "as many proofs as operators",
+            Self::ProofValidator => "the proofs of a validator name it, and no others do",
+            Self::ProofShareKeys => "the share public keys are distinct points of the group",
+            Self::ProofOwner => "one owner",
+            Self::ProofShares => "the proofs are about the shares of the keyshares file",
+            Self::ProofSignature => "each operator signed its proof",
+            Self::ProofsComplete => "every validator has its proofs",
+            Self::Strays => "nothing else lies in the folder",
+            Self::Files => "every validator's folder has its three files and no others",
+            Self::OneEach => "every file in it holds one validator",
+            Self::FolderName => "the folder's name says nonce and key",
+            Self::OneValidator => "the three files are about one validator",
+            Self::Aggregates => "the files for all are there exactly when there are several",
+            Self::AggregatesAgree => "the files for all hold what the single ones hold",
         }
     }
 }
@@ -287,6 +421,15 @@ pub enum Reason {
     /// The provenance is about another file of this name.
     #[error("provenance.json describes another content of {0}")]
     OtherContent(String),
+    /// Something about a deposit.
+    #[error(transparent)]
+    Deposit(#[from] DepositReason),
+    /// Something about a proof.
+    #[error(transparent)]
+    Proof(#[from] ProofReason),
+    /// Something about the folder of a ceremony.
+    #[error(transparent)]
+    Folder(#[from] FolderReason),
 }
 
 /// What a share public key is the same as.
@@ -325,6 +468,12 @@ pub enum Unknown {
     /// The provenance beside the file is damaged, or of a version that is not known here.
     #[error("the provenance.json beside it cannot be read, or is of a later version")]
     ProvenanceUnclear,
+    /// Proofs name no operators, and nothing else that was given does.
+    #[error("proofs do not say whose they are; name the keyshares file, too, or give a list of operators")]
+    NoOperatorsForProofs,
+    /// No keyshares of this validator were given together with its proofs.
+    #[error("no keyshares of the same validator were given")]
+    NoKeyshares,
     /// An earlier check failed, so that this one has nothing to look at.
     #[error("an earlier check failed")]
     Blocked,
@@ -365,7 +514,20 @@ pub enum Verdict {
     CannotJudge(Unknown),
 }
 
-/// What was found out about a keyshares file.
+/// What a report is about, and what is unusual and harmless about it.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// A keyshares file.
+    Keyshares(Vec<keyshares::Oddity>),
+    /// Deposit data: what each deposit says, as far as it could be read.
+    Deposits(Vec<Option<DepositLine>>, Vec<deposit::Oddity>),
+    /// Proofs.
+    Proofs,
+    /// The folder of an ssv-dkg ceremony.
+    Ceremony(Vec<Option<DepositLine>>, Vec<keyshares::Oddity>, Vec<deposit::Oddity>),
+}
+
+/// What was found out about a file, or about a folder as a whole.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The answer.
@@ -376,10 +538,10 @@ pub struct Report {
     pub validators: Vec<ValidatorLine>,
     /// The owner, when there is one.
     pub owner: Option<Address>,
-    /// The network that the provenance names.
+    /// The network that the file, or the provenance beside it, names.
     pub network: Option<String>,
-    /// What is unusual and harmless.
-    pub oddities: Vec<Oddity>,
+    /// What it is about.
+    pub subject: Subject,
 }
 
 impl Report {
@@ -387,6 +549,33 @@ impl Report {
     #[must_use]
     pub fn result(&self, check: Check) -> Option<&CheckResult> {
         self.checks.iter().find(|(made, _)| *made == check).map(|(_, result)| result)
+    }
+
+    /// What is unusual about keyshares.
+    #[must_use]
+    pub fn keyshares_oddities(&self) -> &[keyshares::Oddity] {
+        match &self.subject {
+            Subject::Keyshares(oddities) | Subject::Ceremony(_, oddities, _) => oddities,
+            Subject::Deposits(..) | Subject::Proofs => &[],
+        }
+    }
+
+    /// What is unusual about deposit data.
+    #[must_use]
+    pub fn deposit_oddities(&self) -> &[deposit::Oddity] {
+        match &self.subject {
+            Subject::Deposits(_, oddities) | Subject::Ceremony(_, _, oddities) => oddities,
+            Subject::Keyshares(_) | Subject::Proofs => &[],
+        }
+    }
+
+    /// What the deposits say, in the order of the validators.
+    #[must_use]
+    pub fn deposits(&self) -> &[Option<DepositLine>] {
+        match &self.subject {
+            Subject::Deposits(lines, _) | Subject::Ceremony(lines, _, _) => lines,
+            Subject::Keyshares(_) | Subject::Proofs => &[],
+        }
     }
 
     /// Every failure, with its check.

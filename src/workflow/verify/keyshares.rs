@@ -1,12 +1,14 @@
 //! Judges a keyshares file of any origin, without any secret.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 
 use dvkey_ceremony::bls::SignedMessage;
 use dvkey_ceremony::share::{Sharing, check_sharings};
-use dvkey_ceremony::{Address, Nonce, OperatorId, OwnerNonce, PublicKey, SharePublicKey, Signature, Threshold};
+use dvkey_ceremony::{Address, Gwei, Nonce, OperatorId, OwnerNonce, PublicKey, SharePublicKey, Signature, Threshold};
 
-use super::check::{Check, CheckResult, Reason, Report, SameAs, Unknown, ValidatorLine, Verdict};
+use super::check::{Check, Reason, Report, SameAs, Subject, Unknown, ValidatorLine, Verdict};
+use super::deposit::Withdrawal;
+use super::tally::{Outcome, Results};
 use crate::crypto::operator_key::{SEALED_BYTES, is_zero_or_one};
 use crate::format::keyshares::{Item, KeysharesFile, SharesData, shares_data_length};
 use crate::format::network::Network;
@@ -28,6 +30,10 @@ pub struct Expected<'a> {
     pub validators: Option<usize>,
     /// The operators with their keys.
     pub operators: Option<&'a OperatorList>,
+    /// Whom the stake is paid to.
+    pub withdrawal: Option<Withdrawal>,
+    /// How much each deposit is.
+    pub amount: Option<Gwei>,
 }
 
 /// The provenance that lies beside a file.
@@ -66,19 +72,19 @@ pub fn judge(file: &KeysharesFile, expected: &Expected<'_>, beside: Option<&Besi
     let network = network(expected, beside, owner, &validators, &mut results);
     let validator_count = validators.len();
     results.unknown(Check::Opens, Unknown::NeedsOperatorKeys);
-    results.settle(validator_count);
+    results.settle(&BLOCKED, validator_count);
 
     let failed = results.failed_positions();
     for (position, line) in validators.iter_mut().enumerate() {
         line.good = !failed.contains(&position);
     }
     Report {
-        verdict: results.verdict(),
+        verdict: verdict(&results),
         checks: results.into_checks(),
         validators,
         owner,
         network,
-        oddities: file.oddities.clone(),
+        subject: Subject::Keyshares(file.oddities.clone()),
     }
 }
 
@@ -86,90 +92,22 @@ impl Report {
     /// The same report with the provenance compared, too; nothing else is judged again.
     #[must_use]
     pub fn with_provenance(self, expected: &Expected<'_>, beside: &Beside) -> Self {
-        let mut results = Results(self.checks.into_iter().collect());
-        results.0.remove(&Check::Network);
-        results.0.remove(&Check::Provenance);
+        let mut results = Results::of(self.checks);
+        results.forget(Check::Network);
+        results.forget(Check::Provenance);
         let network = network(expected, Some(beside), self.owner, &self.validators, &mut results);
-        Self { verdict: results.verdict(), checks: results.into_checks(), network, ..self }
+        Self { verdict: verdict(&results), checks: results.into_checks(), network, ..self }
     }
 }
 
-/// The results so far, by check.
-#[derive(Default)]
-struct Results(BTreeMap<Check, CheckResult>);
+/// The checks that an earlier failure of the same item blocks.
+const BLOCKED: [Check; 5] = [Check::ShareKeys, Check::Degree, Check::Signature, Check::SealedRange, Check::Length];
 
-impl Results {
-    fn held(&mut self, check: Check) {
-        self.0.entry(check).or_default().held += 1;
-    }
-
-    fn failed(&mut self, check: Check, position: Option<usize>, reason: impl Into<Reason>) {
-        self.0.entry(check).or_default().failures.push((position, reason.into()));
-    }
-
-    fn unknown(&mut self, check: Check, why: Unknown) {
-        self.0.entry(check).or_default().unknown.get_or_insert(why);
-    }
-
-    fn absorb(&mut self, position: usize, item: Vec<(Check, Outcome)>) {
-        for (check, outcome) in item {
-            match outcome {
-                Outcome::Holds => self.held(check),
-                Outcome::Fails(reason) => self.failed(check, Some(position), reason),
-                Outcome::Unknown(why) => self.unknown(check, why),
-            }
-        }
-    }
-
-    /// A check that was made for fewer validators than there are was blocked by an earlier failure.
-    fn settle(&mut self, validators: usize) {
-        for check in [Check::ShareKeys, Check::Degree, Check::Signature, Check::SealedRange, Check::Length] {
-            let result = self.0.entry(check).or_default();
-            let mut seen: Vec<_> = result.failures.iter().filter_map(|(position, _)| *position).collect();
-            seen.dedup();
-            if result.held + seen.len() < validators {
-                result.unknown.get_or_insert(Unknown::Blocked);
-            }
-        }
-    }
-
-    fn failed_positions(&self) -> HashSet<usize> {
-        self.0.values().flat_map(|result| &result.failures).filter_map(|(position, _)| *position).collect()
-    }
-
-    fn verdict(&self) -> Verdict {
-        if self.0.values().any(|result| !result.failures.is_empty()) {
-            return Verdict::NotValid;
-        }
-        // What only the operators know leaves a file valid, and the report says it. What the signature needs, and what was
-        // asked for and cannot be compared, does not.
-        let missing = [Check::Signature, Check::SealedRange, Check::Degree, Check::Network];
-        let mut unknown = missing.iter().filter_map(|check| self.0.get(check)?.unknown);
-        let missed = |why: &Unknown| matches!(why, Unknown::OwnerNonce | Unknown::Blocked | Unknown::NoNetwork);
-        match unknown.find(missed) {
-            Some(why) => Verdict::CannotJudge(why),
-            None => Verdict::Valid,
-        }
-    }
-
-    fn into_checks(self) -> Vec<(Check, CheckResult)> {
-        self.0.into_iter().collect()
-    }
-}
-
-enum Outcome {
-    Holds,
-    Fails(Reason),
-    Unknown(Unknown),
-}
-
-impl From<Result<(), Reason>> for Outcome {
-    fn from(result: Result<(), Reason>) -> Self {
-        match result {
-            Ok(()) => Self::Holds,
-            Err(reason) => Self::Fails(reason),
-        }
-    }
+fn verdict(results: &Results) -> Verdict {
+    // What only the operators know leaves a file valid, and the report says it. What the signature needs, and what was
+    // asked for and cannot be compared, does not.
+    let missing = [Check::Signature, Check::SealedRange, Check::Degree, Check::Network];
+    results.verdict(&missing, |why| matches!(why, Unknown::OwnerNonce | Unknown::Blocked | Unknown::NoNetwork))
 }
 
 struct Context<'a> {
@@ -470,7 +408,7 @@ fn key_of(item: &Item, id: OperatorId, context: &Context<'_>) -> Option<Operator
 }
 
 /// The owner that an item names, whatever the case of its letters.
-fn owner_of(item: &Item) -> Option<Address> {
+pub(super) fn owner_of(item: &Item) -> Option<Address> {
     read_owner(item.data.as_ref()?.owner.as_ref()?)
 }
 

@@ -1,20 +1,32 @@
 //! Verify: judge files and folders of any origin with public data only.
 
+pub mod ceremony;
 pub mod check;
+pub mod deposit;
 pub mod keyshares;
+pub mod proofs;
+mod tally;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dvkey_ceremony::PublicKey;
 
 use crate::crypto::digest::Sha256Digest;
+use crate::format::deposit::DepositFile;
 use crate::format::detect::{Detected, Kind, detect};
 use crate::format::json::{self, JsonError};
-use crate::format::keyshares::{KeysharesFile, MAX_BYTES};
+use crate::format::keyshares::{Item, KeysharesFile, MAX_BYTES};
+use crate::format::proofs::ProofsFile;
 use crate::format::provenance::{self, Claims};
 use crate::store::atomic::LEFT_OVER;
 use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
 
+use ceremony::Ceremony;
 use check::{Report, Verdict};
-use keyshares::{Beside, Expected, Unclear, judge};
+use keyshares::{Beside, Expected, Unclear};
+use proofs::Company;
 
 /// What was found at one path.
 #[derive(Debug, Default)]
@@ -44,22 +56,22 @@ pub enum Outcome {
 }
 
 /// Why a file cannot be judged at all.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum CannotJudge {
     /// It cannot be read.
     #[error(transparent)]
-    Read(#[from] ReadError),
-    /// It claims to be a keyshares file, and is no JSON.
+    Read(#[from] Arc<ReadError>),
+    /// It claims to be something that is judged, and is no JSON.
     #[error(transparent)]
     Broken(#[from] JsonError),
-    /// It is of a kind that holds nothing to judge, or that is not judged yet.
+    /// It is of a kind that holds nothing to judge.
     #[error("this is {}", .0.words())]
     Kind(Kind),
-    /// A folder of an ssv-dkg ceremony, which is not judged yet.
-    #[error("this is the folder of one validator of an ssv-dkg ceremony")]
-    CeremonyFolder,
-    /// A folder without a keyshares file.
-    #[error("there is no keyshares file in this folder")]
+    /// It was given as proofs, and is something else.
+    #[error("this is no file of proofs")]
+    NoProofs,
+    /// A folder without anything that is judged.
+    #[error("there is nothing to judge in this folder: neither keyshares nor deposit data nor proofs")]
     NothingToJudge,
 }
 
@@ -96,109 +108,182 @@ pub fn overall(findings: &[Findings]) -> Overall {
     answers.map(|answer| answer.outcome.overall()).max().unwrap_or(Overall::CannotJudge)
 }
 
-/// Judges a file, or everything in a folder that can be judged. Folders inside are not entered.
+/// Judges files, and everything in folders that can be judged. Folders inside are not entered, but those of a ceremony.
+///
+/// All files together are one company: proofs are compared with the keyshares of the same validator, wherever they lie.
+/// `proofs` names a file with the proofs that every validator must have.
 #[must_use]
-pub fn verify(path: &Path, expected: &Expected<'_>, jobs: usize) -> Findings {
-    let source = Source::from_arg(path);
-    let mut findings = Findings::default();
-    match read_bounded(&source, MAX_BYTES) {
-        Ok(bytes) => {
-            let outcome = match judge_bytes(&bytes, path, expected, jobs) {
-                Ok(report) => Outcome::Judged(report),
-                Err(why) => Outcome::CannotJudge(why),
-            };
-            findings.answers.push(Answer { file: source.to_string(), outcome });
+pub fn verify(paths: &[PathBuf], proofs: Option<&Path>, expected: &Expected<'_>, jobs: usize) -> Vec<Findings> {
+    let looked: Vec<_> = paths.iter().map(|path| look(path)).collect();
+    let demanded = proofs.map(look_at_proofs);
+    let mut company = Company::default();
+    let mut required = BTreeSet::new();
+    for found in looked.iter().flat_map(|(found, _)| found) {
+        for item in found.seen.items() {
+            if let Ok(key) = item.payload.public_key.as_slice().try_into() {
+                company.keyshares.insert(key, item);
+            }
+            required.extend(PublicKey::from_bytes(&item.payload.public_key));
         }
-        Err(ReadError::IsDirectory { .. }) => verify_folder(path, expected, jobs, &mut findings),
-        Err(error) => {
-            let outcome = Outcome::CannotJudge(error.into());
-            findings.answers.push(Answer { file: source.to_string(), outcome });
+        if let Seen::Deposits(file) = &found.seen {
+            required.extend(file.entries.iter().flatten().flat_map(|entry| PublicKey::from_bytes(&entry.public_key)));
         }
+    }
+    let judge = |found: &Found, company: &Company<'_>| {
+        let outcome = match &found.seen {
+            Seen::CannotJudge(why) => Outcome::CannotJudge(why.clone()),
+            Seen::Keyshares(file, beside) => judged(keyshares::judge(file, expected, beside.as_ref(), jobs)),
+            Seen::Deposits(file) => judged(deposit::judge(file, expected, jobs)),
+            Seen::Proofs(file) => judged(proofs::judge(file, company, expected, jobs)),
+            Seen::Ceremony(ceremony) => judged(ceremony.judge(expected, jobs)),
+        };
+        Answer { file: found.file.clone(), outcome }
+    };
+    let mut findings: Vec<_> = looked
+        .iter()
+        .map(|(found, strays)| Findings {
+            answers: found.iter().map(|found| judge(found, &company)).collect(),
+            strays: strays.clone(),
+        })
+        .collect();
+    if let Some(demanded) = demanded {
+        let company = Company { required, keyshares: company.keyshares };
+        findings.push(Findings { answers: vec![judge(&demanded, &company)], strays: Vec::new() });
     }
     findings
 }
 
-fn verify_folder(folder: &Path, expected: &Expected<'_>, jobs: usize, findings: &mut Findings) {
-    let answer = |path: &Path, outcome| Answer { file: path.display().to_string(), outcome };
+fn judged(report: Report) -> Outcome {
+    Outcome::Judged(Box::new(report))
+}
+
+/// A file, or a ceremony's folder, that was read and is still to be judged.
+struct Found {
+    file: String,
+    seen: Seen,
+}
+
+enum Seen {
+    CannotJudge(CannotJudge),
+    Keyshares(Box<KeysharesFile>, Option<Beside>),
+    Deposits(DepositFile),
+    Proofs(ProofsFile),
+    Ceremony(Box<Ceremony>),
+}
+
+impl Seen {
+    fn items(&self) -> Box<dyn Iterator<Item = &Item> + '_> {
+        match self {
+            Self::Keyshares(file, _) => Box::new(file.items.iter().flatten()),
+            Self::Ceremony(ceremony) => Box::new(ceremony.items()),
+            _ => Box::new(std::iter::empty()),
+        }
+    }
+}
+
+type Strays = Vec<(String, &'static str)>;
+
+fn look(path: &Path) -> (Vec<Found>, Strays) {
+    let source = Source::from_arg(path);
+    let seen = match read_bounded(&source, MAX_BYTES) {
+        Ok(bytes) => look_at_bytes(&bytes, path).unwrap_or_else(Seen::CannotJudge),
+        Err(ReadError::IsDirectory { .. }) => return look_at_folder(path),
+        Err(error) => Seen::CannotJudge(Arc::new(error).into()),
+    };
+    (vec![Found { file: source.to_string(), seen }], Vec::new())
+}
+
+/// What is given as proofs must be proofs.
+fn look_at_proofs(path: &Path) -> Found {
+    let (found, _) = look(path);
+    let file = Source::from_arg(path).to_string();
+    let seen = match found.into_iter().next().map(|found| found.seen) {
+        Some(seen @ (Seen::Proofs(_) | Seen::CannotJudge(_))) => seen,
+        _ => Seen::CannotJudge(CannotJudge::NoProofs),
+    };
+    Found { file, seen }
+}
+
+fn look_at_folder(folder: &Path) -> (Vec<Found>, Strays) {
+    let mut all = Vec::new();
+    let mut strays = Vec::new();
+    let found = |path: &Path, seen| Found { file: path.display().to_string(), seen };
+    let cannot = |path: &Path, why| found(path, Seen::CannotJudge(why));
     let entries = match list_dir(folder) {
         Ok(entries) => entries,
-        Err(error) => return findings.answers.push(answer(folder, Outcome::CannotJudge(error.into()))),
+        Err(error) => return (vec![cannot(folder, Arc::new(error).into())], strays),
     };
+    match ceremony::read(folder, &entries) {
+        Ok(Some(ceremony)) => return (vec![found(folder, Seen::Ceremony(Box::new(ceremony)))], strays),
+        Ok(None) => {}
+        Err(error) => return (vec![cannot(folder, Arc::new(error).into())], strays),
+    }
     for entry in entries {
         if entry.name.starts_with(LEFT_OVER) || entry.name.starts_with("._") {
             let what =
                 if entry.name.starts_with("._") { "what macOS keeps beside a file" } else { "left by a killed run" };
-            findings.strays.push((entry.name, what));
+            strays.push((entry.name, what));
             continue;
         }
         if entry.kind != EntryKind::File {
-            if is_ceremony_folder(&entry.name) {
-                findings.answers.push(answer(&entry.path, Outcome::CannotJudge(CannotJudge::CeremonyFolder)));
-            } else {
-                let what = if entry.kind == EntryKind::Dir { "a folder" } else { "no regular file" };
-                findings.strays.push((entry.name, what));
-            }
+            let what = if entry.kind == EntryKind::Dir { "a folder" } else { "no regular file" };
+            strays.push((entry.name, what));
             continue;
         }
         let bytes = match read_bounded(&Source::Path(entry.path.clone()), MAX_BYTES) {
             Ok(bytes) => bytes,
             // Too large for anything that is judged, and not even called JSON.
             Err(ReadError::TooLarge { .. }) if !is_json_by_name(&entry.name) => {
-                findings.strays.push((entry.name, "a large file"));
+                strays.push((entry.name, "a large file"));
                 continue;
             }
             Err(error) => {
-                findings.answers.push(answer(&entry.path, Outcome::CannotJudge(error.into())));
+                all.push(cannot(&entry.path, Arc::new(error).into()));
                 continue;
             }
         };
         let claims_to_be_json = is_json_by_name(&entry.name);
-        match judge_bytes(&bytes, &entry.path, expected, jobs) {
-            Ok(report) => findings.answers.push(answer(&entry.path, Outcome::Judged(report))),
+        match look_at_bytes(&bytes, &entry.path) {
+            Ok(seen) => all.push(found(&entry.path, seen)),
             // It was read together with the file that it describes.
             Err(CannotJudge::Kind(Kind::Provenance)) => {}
-            // A file that is called JSON and is none may have been the one that matters.
+            // A file that is called JSON and is none may have been the one that mattered.
             Err(CannotJudge::Kind(kind)) if claims_to_be_json && !kind.is_json() => {
                 let why = detect(&bytes).broken.map_or(CannotJudge::Kind(kind), CannotJudge::Broken);
-                findings.answers.push(answer(&entry.path, Outcome::CannotJudge(why)));
+                all.push(cannot(&entry.path, why));
             }
-            Err(why @ (CannotJudge::Kind(Kind::DepositData | Kind::Proofs) | CannotJudge::Broken(_))) => {
-                findings.answers.push(answer(&entry.path, Outcome::CannotJudge(why)));
-            }
-            Err(CannotJudge::Kind(kind)) => findings.strays.push((entry.name, kind.words())),
-            Err(why) => findings.answers.push(answer(&entry.path, Outcome::CannotJudge(why))),
+            Err(CannotJudge::Kind(kind)) => strays.push((entry.name, kind.words())),
+            Err(why) => all.push(cannot(&entry.path, why)),
         }
     }
-    if findings.answers.is_empty() {
-        findings.answers.push(answer(folder, Outcome::CannotJudge(CannotJudge::NothingToJudge)));
+    if all.is_empty() {
+        all.push(cannot(folder, CannotJudge::NothingToJudge));
     }
+    (all, strays)
 }
 
 fn is_json_by_name(name: &str) -> bool {
     name.to_lowercase().ends_with(".json")
 }
 
-/// ssv-dkg names the folder of a validator by its nonce and public key.
-fn is_ceremony_folder(name: &str) -> bool {
-    let Some((nonce, key)) = name.split_once("-0x") else { return false };
-    nonce.len() == 6
-        && nonce.bytes().all(|byte| byte.is_ascii_digit())
-        && key.len() == 96
-        && key.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn judge_bytes(bytes: &[u8], path: &Path, expected: &Expected<'_>, jobs: usize) -> Result<Box<Report>, CannotJudge> {
+fn look_at_bytes(bytes: &[u8], path: &Path) -> Result<Seen, CannotJudge> {
     let Detected { kind, document, broken } = detect(bytes);
-    if kind != Kind::Keyshares {
+    if !matches!(kind, Kind::Keyshares | Kind::DepositData | Kind::Proofs) {
         return Err(CannotJudge::Kind(kind));
     }
     let Some(document) = document else {
         return Err(broken.map_or(CannotJudge::Kind(kind), CannotJudge::Broken));
     };
-    let file = KeysharesFile::from_json(&document, json::has_byte_order_mark(bytes))
-        .map_err(|_| CannotJudge::Kind(Kind::OtherJson))?;
-    let beside = provenance_beside(path, bytes);
-    Ok(Box::new(judge(&file, expected, beside.as_ref(), jobs)))
+    let mark = json::has_byte_order_mark(bytes);
+    let other = || CannotJudge::Kind(Kind::OtherJson);
+    Ok(match kind {
+        Kind::DepositData => Seen::Deposits(DepositFile::from_json(&document, mark).map_err(|_| other())?),
+        Kind::Proofs => Seen::Proofs(ProofsFile::from_json(&document).map_err(|_| other())?),
+        _ => {
+            let file = KeysharesFile::from_json(&document, mark).map_err(|_| other())?;
+            Seen::Keyshares(Box::new(file), provenance_beside(path, bytes))
+        }
+    })
 }
 
 /// Reads the provenance in the same folder, if there is one.
