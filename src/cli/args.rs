@@ -49,6 +49,9 @@ pub(crate) enum Command {
     /// Judge keyshares, deposit data, proofs and ceremonies of any origin, without secrets
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArguments),
+    /// Have validator keys sign where their stake is paid to: deposit data for the launchpad
+    #[command(after_help = DEPOSIT_EXAMPLES)]
+    Deposit(Box<DepositArguments>),
     /// For an operator: does my sealed share open, and does it match?
     #[command(after_help = OPEN_EXAMPLES)]
     Open(OpenArguments),
@@ -98,6 +101,25 @@ Examples:
 
 What is given is compared with the file, and a difference is a no.
 Exit code 0: valid. 3: not valid. 1: cannot be judged.";
+
+const DEPOSIT_EXAMPLES: &str = "\
+Examples:
+  dvkey deposit keystore-m_12381_3600_0_0_0.json --network hoodi \\
+      --withdrawal 0x81592c3DE184A3E2c0DCB5a261BC107Bfa91f494
+      asks for the last six characters of the address, and for the password
+  dvkey deposit keystores/ --network mainnet --type 0x02 --amount 2048ether --withdrawal 0x8159… \\
+      --confirm withdrawal=0x8159… --password-dir passwords/ --no-input
+  dvkey deposit keystores/ --network mainnet --for lido-csm --dry-run
+      shows the plan and what the preset sets; decrypts and writes nothing
+
+Presets for --for:
+  lido-csm                       Lido's withdrawal vault of the network
+  stakewise-vault ADDRESS        a vault of StakeWise V3
+  rocketpool-minipool ADDRESS    a minipool; say --amount, it deposits in parts
+  eigenpod ADDRESS               an EigenPod
+
+The withdrawal address cannot be changed after the deposit. Nothing is sent: the file is for the
+launchpad, or for whoever makes the deposit.";
 
 const OPEN_EXAMPLES: &str = "\
 Examples:
@@ -178,6 +200,55 @@ pub(crate) struct PasswordArguments {
     /// An open file descriptor with the password of all keystores
     #[arg(long, value_name = "N")]
     pub(crate) password_fd: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DepositArguments {
+    /// Keystores (EIP-2335) and folders of them
+    #[arg(required = true, value_name = "KEYSTORE_OR_DIR")]
+    pub(crate) keystores: Vec<PathBuf>,
+    /// The account that everything is paid to
+    #[arg(long, value_name = "0x…", allow_hyphen_values = true)]
+    pub(crate) withdrawal: Option<String>,
+    /// The type of the withdrawal credentials [default: 0x01]
+    #[arg(long = "type", value_enum, value_name = "TYPE")]
+    pub(crate) credentials: Option<CredentialsName>,
+    /// How much each deposit is, with its unit, such as 32ether [default: 32ether]
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
+    pub(crate) amount: Option<String>,
+    /// The network that the deposits are for
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) network: Option<NetworkName>,
+    /// What the validators are for, which sets what it needs; see below
+    #[arg(long = "for", num_args = 1..=2, value_names = ["PRESET", "ADDRESS"])]
+    pub(crate) preset: Vec<String>,
+    /// The folder for deposit_data-<time>.json [default: the current one]
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) passwords: PasswordArguments,
+    /// Show the plan; decrypt nothing, write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Never ask; a missing answer is an error
+    #[arg(long)]
+    pub(crate) no_input: bool,
+    /// Confirm the withdrawal address in full instead of typing its end back
+    #[arg(long, value_name = "withdrawal=0x…")]
+    pub(crate) confirm: Option<String>,
+    #[command(flatten)]
+    pub(crate) effort: EffortArguments,
+}
+
+/// A type of withdrawal credentials as it is named on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CredentialsName {
+    /// Up to 32 ETH count; the rest is paid out
+    #[value(name = "0x01")]
+    Execution,
+    /// Up to 2048 ETH count and compound
+    #[value(name = "0x02")]
+    Compounding,
 }
 
 #[derive(Debug, Args)]

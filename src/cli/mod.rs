@@ -73,6 +73,7 @@ fn dispatch(arguments: Arguments, printer: &Printer) -> Result<Exit, Failure> {
         interrupt::install(move |_, published| interrupted.interrupted(published)).map_err(Failure::signals)?;
     let helper = match &arguments.command {
         Command::Split(split) => split.passwords.command()?,
+        Command::Deposit(deposit) => deposit.passwords.command()?,
         _ => None,
     };
     let passwords = helper.map(|source| source.open().map_err(|error| Failure::password(&error))).transpose()?;
@@ -92,6 +93,7 @@ fn dispatch(arguments: Arguments, printer: &Printer) -> Result<Exit, Failure> {
     };
     match arguments.command {
         Command::Split(split) => commands::split::run(&split, passwords, offline, printer),
+        Command::Deposit(deposit) => commands::deposit::run(&deposit, passwords, printer),
         Command::Verify(verify) => commands::verify::run(&verify, printer),
         Command::Open(open) => commands::open::run(&open, printer),
         Command::Inspect(inspect) => commands::inspect::run(&inspect, printer),

@@ -18,9 +18,11 @@ use crate::machine::offline::OfflineError;
 use crate::machine::password::{PasswordError, TemplateError};
 use crate::store::read::ReadError;
 use crate::store::write_error::WriteError;
+use crate::workflow::deposit::{self, TermsError};
 use crate::workflow::inventory::{InventoryError, InventoryProblem};
 use crate::workflow::split::{ExecuteError, PlanError};
 use crate::workflow::unlock::{RefusalCause, Refused};
+use crate::workflow::verify::check::Report;
 
 /// An error as people see it.
 #[derive(Debug)]
@@ -187,6 +189,15 @@ impl Failure {
         }
     }
 
+    /// As [`Failure::write`], for what is never replaced.
+    pub(crate) fn write_once(error: &WriteError) -> Self {
+        let mut failure = Self::write(error);
+        if matches!(error, WriteError::Exists { .. }) {
+            failure.hint = Some("nothing is replaced here; choose another place with --out".to_owned());
+        }
+        failure
+    }
+
     pub(crate) fn execute(error: &ExecuteError) -> Self {
         match error {
             ExecuteError::Refused(refused) => Self::refused(refused),
@@ -201,17 +212,50 @@ impl Failure {
                 .hint("split fewer keystores at a time, each part with the nonce that follows the part before"),
             ExecuteError::ReadBack(_) => Self::new(Code::InternalSelfCheck, error.to_string())
                 .hint("the disk or the memory of this machine may be failing; nothing was published"),
-            ExecuteError::NotValid(report) => {
-                let mut failure = Self::new(Code::InternalSelfCheck, error.to_string())
-                    .hint("nothing was published; please report this");
-                let failures = report.failures().take(SHOWN);
-                failure.causes = failures.map(|(check, _, reason)| format!("{} {reason}", check.id())).collect();
-                failure
-            }
+            ExecuteError::NotValid(report) => Self::new(Code::InternalSelfCheck, error.to_string())
+                .hint("nothing was published; please report this")
+                .failures(report),
             ExecuteError::Dealer(_) | ExecuteError::Sharing(_) | ExecuteError::Json(_) => {
                 Self::new(Code::InternalSelfCheck, error.to_string())
             }
         }
+    }
+
+    pub(crate) fn terms(error: &TermsError) -> Self {
+        match error {
+            TermsError::NoWithdrawal => Self::missing("the withdrawal address", "--withdrawal"),
+            TermsError::ZeroAddress => Self::new(Code::DepositAddress, error.to_string()),
+            TermsError::NoAmount(_) => Self::missing("the amount", "--amount").cause(error.to_string()),
+            TermsError::TooLittle(_) | TermsError::TooMuch { .. } => Self::new(Code::DepositAmount, error.to_string()),
+            TermsError::NotThere { .. }
+            | TermsError::OtherAddress { .. }
+            | TermsError::OtherNetworksVault { .. }
+            | TermsError::OtherType { .. }
+            | TermsError::OtherAmount { .. } => Self::new(Code::DepositContradiction, error.to_string()),
+        }
+    }
+
+    pub(crate) fn deposit(error: &deposit::ExecuteError) -> Self {
+        use deposit::ExecuteError;
+        match error {
+            ExecuteError::Refused(refused) => Self::refused(refused),
+            ExecuteError::Write(error) => Self::write_once(error),
+            ExecuteError::Moved(_) => Self::new(Code::OutputFailed, error.to_string())
+                .hint("the file was made whole; if the folder was moved, it is in it"),
+            ExecuteError::ReadBack => Self::new(Code::InternalSelfCheck, error.to_string())
+                .hint("the disk or the memory of this machine may be failing; nothing was published"),
+            ExecuteError::NotValid(report) => Self::new(Code::InternalSelfCheck, error.to_string())
+                .hint("nothing was published; please report this")
+                .failures(report),
+            ExecuteError::Json(_) => Self::new(Code::InternalSelfCheck, error.to_string()),
+        }
+    }
+
+    /// The checks that a written file fails.
+    fn failures(mut self, report: &Report) -> Self {
+        let failures = report.failures().take(SHOWN);
+        self.causes = failures.map(|(check, _, reason)| format!("{} {reason}", check.id())).collect();
+        self
     }
 
     pub(crate) fn operator_key(path: &Path, error: &OperatorKeyFileError) -> Self {

@@ -1,5 +1,6 @@
 //! Floor 4: one file, or folder, for each thing that somebody wants done.
 
+pub mod deposit;
 pub mod inspect;
 pub mod inventory;
 pub mod open;

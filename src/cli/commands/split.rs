@@ -379,7 +379,7 @@ fn make(
     let progress = Progress::start(printer, plan.keystores.len(), "splitting");
     let events = |event: Event<'_>| match event {
         Event::Split { keystore, public_key, reading } => {
-            progress.done(keystore.nonce.get());
+            progress.done(keystore.nonce.get().into());
             if reading == Reading::Wealdtech {
                 printer.warning(&format!(
                     "{} opened only with the wealdtech reading of its password (combining marks left out)",

@@ -21,7 +21,7 @@ pub(crate) struct Progress<'a> {
 }
 
 struct State {
-    done: HashSet<u16>,
+    done: HashSet<usize>,
     started: Instant,
     last_line: Instant,
 }
@@ -43,7 +43,7 @@ impl<'a> Progress<'a> {
     }
 
     /// The step with this number is done; said twice, it counts once.
-    pub(crate) fn done(&self, step: u16) {
+    pub(crate) fn done(&self, step: usize) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.done.insert(step);
         let done = state.done.len();
