@@ -32,6 +32,14 @@ pub fn recover(shares: &[KeyShare], threshold: Threshold, expected: &PublicKey) 
     if shares.len() < threshold.t() {
         return Err(RecoverError::TooFew { found: shares.len(), wanted: threshold.t() });
     }
+    combine(shares, expected)
+}
+
+/// As [`recover`], where nobody says how many shares are needed: whether they are enough, only the result can tell.
+///
+/// # Errors
+/// [`RecoverError::Duplicate`]; [`RecoverError::OtherKey`], too, when they are too few.
+pub fn combine(shares: &[KeyShare], expected: &PublicKey) -> Result<SecretKey, RecoverError> {
     let identifiers: Vec<_> = shares.iter().map(|share| share.identifier).collect();
     let table = LagrangeTable::new(&identifiers)?;
     let values: Vec<_> = shares.iter().map(|share| share.secret.to_scalar()).collect();
@@ -76,6 +84,9 @@ mod tests {
         let expected = key().public_key();
         let few = recover(&shares()[..2], threshold, &expected).err();
         assert_eq!(few, Some(RecoverError::TooFew { found: 2, wanted: 3 }));
+        assert!(combine(&shares()[..3], &expected).is_ok());
+        assert_eq!(combine(&shares()[..2], &expected).err(), Some(RecoverError::OtherKey));
+        assert_eq!(combine(&[], &expected).err(), Some(RecoverError::OtherKey));
         let mut twice = shares();
         twice[1].identifier = twice[0].identifier;
         assert!(matches!(recover(&twice, threshold, &expected), Err(RecoverError::Duplicate(_))));

@@ -55,6 +55,9 @@ pub(crate) enum Command {
     /// For an operator: does my sealed share open, and does it match?
     #[command(after_help = OPEN_EXAMPLES)]
     Open(OpenArguments),
+    /// Make the validator key again from enough shares, into a keystore
+    #[command(after_help = RECOVER_EXAMPLES)]
+    Recover(RecoverArguments),
     /// Say in words what a file is
     Inspect(InspectArguments),
     /// Version, build and the SHA-256 of this very program
@@ -128,6 +131,41 @@ Examples:
 
 Exit code 0: every sealed share for this operator opens and matches. 3: one does not.
 1: there is none, or the key cannot be used.";
+
+const RECOVER_EXAMPLES: &str = "\
+Examples:
+  dvkey recover keyshares.json --key 12=operator-12.pem --key 34=operator-34.pem \\
+      --key 56=node-56/encrypted_private_key.json:node-56/password
+  dvkey recover keyshares.json --validator 0x8c44… --key … --new-password-file password --no-input
+  dvkey recover --validator 0x8c44… --share 1=share-1.json:pw1 --share 2=share-2.json:pw2 --share 3=…
+
+As many shares are needed as the threshold says: 3 of 4, 5 of 7, 7 of 10, 9 of 13. A validator key
+that signs in two places is slashed: take the validator off the SSV Network first.";
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArguments {
+    /// The keyshares file of the validator; - is stdin
+    #[arg(value_name = "KEYSHARES")]
+    pub(crate) keyshares: Option<PathBuf>,
+    /// An operator's id and private key; once for each operator
+    #[arg(long = "key", value_name = "ID=FILE[:PASSWORDFILE]")]
+    pub(crate) keys: Vec<String>,
+    /// An operator's id and the keystore with its share; once for each operator
+    #[arg(long = "share", value_name = "ID=KEYSTORE[:PASSWORDFILE]")]
+    pub(crate) shares: Vec<String>,
+    /// Which validator, where the file has several or there is none
+    #[arg(long, value_name = "PUBKEY")]
+    pub(crate) validator: Option<String>,
+    /// A file with the password for the new keystore; - is stdin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_password_file: Option<PathBuf>,
+    /// The folder for keystore-<pubkey>.json [default: the current one]
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Never ask; a missing answer is an error
+    #[arg(long)]
+    pub(crate) no_input: bool,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct SplitArguments {

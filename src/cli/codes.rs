@@ -71,6 +71,10 @@ codes! {
     OpenKey = "open.key", Refused;
     OpenMismatch = "open.mismatch", No;
     OpenNotMine = "open.not-mine", Refused;
+    RecoverValidator = "recover.validator", Refused;
+    RecoverShares = "recover.shares", Refused;
+    RecoverMismatch = "recover.mismatch", Refused;
+    RecoverPassword = "recover.password", Refused;
     FileUnreadable = "file.unreadable", Refused;
     ExplainUnknown = "explain.unknown", Refused;
     MachineRandomness = "machine.randomness", Environment;
@@ -95,6 +99,7 @@ const PAGES: &[(&str, &str)] = &[
     ("verify", include_str!("explain/verify.md")),
     ("deposit", include_str!("explain/deposit.md")),
     ("open", include_str!("explain/open.md")),
+    ("recover", include_str!("explain/recover.md")),
     ("machine", include_str!("explain/machine.md")),
     ("internal", include_str!("explain/machine.md")),
 ];

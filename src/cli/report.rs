@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use dvkey_ceremony::address::AddressError;
+use dvkey_ceremony::recover::RecoverError;
 use serde::Serialize;
 
 use super::codes::Code;
@@ -20,6 +21,7 @@ use crate::store::read::ReadError;
 use crate::store::write_error::WriteError;
 use crate::workflow::deposit::{self, TermsError};
 use crate::workflow::inventory::{InventoryError, InventoryProblem};
+use crate::workflow::recover::RecoverFailure;
 use crate::workflow::split::{ExecuteError, PlanError};
 use crate::workflow::unlock::{RefusalCause, Refused};
 use crate::workflow::verify::check::Report;
@@ -248,6 +250,38 @@ impl Failure {
                 .hint("nothing was published; please report this")
                 .failures(report),
             ExecuteError::Json(_) => Self::new(Code::InternalSelfCheck, error.to_string()),
+        }
+    }
+
+    pub(crate) fn recover(error: &RecoverFailure) -> Self {
+        let failure = |code| Self::new(code, error.to_string());
+        match error {
+            RecoverFailure::NoValidator | RecoverFailure::NotInFile(_) => failure(Code::RecoverValidator),
+            RecoverFailure::SeveralValidators(_) => {
+                failure(Code::RecoverValidator).hint("say which one with --validator 0x…")
+            }
+            RecoverFailure::Item(_) | RecoverFailure::Damaged | RecoverFailure::ClusterSize(_) => {
+                failure(Code::FileUnreadable).hint("dvkey verify says what is wrong with the file")
+            }
+            RecoverFailure::NotAnOperator(_)
+            | RecoverFailure::Recover(RecoverError::TooFew { .. } | RecoverError::Duplicate(_)) => {
+                failure(Code::RecoverShares)
+            }
+            RecoverFailure::DoesNotOpen(_) | RecoverFailure::OtherShare(_) => failure(Code::RecoverMismatch),
+            RecoverFailure::Recover(RecoverError::OtherKey) => {
+                failure(Code::RecoverMismatch).hint("nothing was written; too few shares make another key, too")
+            }
+            RecoverFailure::Randomness(_) => failure(Code::MachineRandomness),
+            RecoverFailure::Kdf(_) => failure(Code::KeystoreMemory),
+            RecoverFailure::Write(error) => Self::write_once(error),
+            RecoverFailure::Moved(_) => {
+                failure(Code::OutputFailed).hint("the keystore was made whole; if the folder was moved, it is in it")
+            }
+            RecoverFailure::Json(_)
+            | RecoverFailure::ReadBack
+            | RecoverFailure::Unreadable(_)
+            | RecoverFailure::Unopened(_) => failure(Code::InternalSelfCheck)
+                .hint("the disk or the memory of this machine may be failing; nothing was published"),
         }
     }
 

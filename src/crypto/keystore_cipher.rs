@@ -49,6 +49,19 @@ impl Envelope {
         }
     }
 
+    /// Encrypts `secret` under the standard reading of the password. Salt and `iv` must be fresh.
+    ///
+    /// # Errors
+    /// [`KdfError`].
+    pub fn seal(secret: &SecretBytes, password: &Password, kdf: Kdf, iv: [u8; 16]) -> Result<Self, KdfError> {
+        let key = kdf.derive(&password.read_as(Reading::Standard))?;
+        // Encrypted in place: what leaves the buffer is ciphertext.
+        let mut ciphertext = secret.expose().to_vec();
+        ctr::Ctr128BE::<Aes128>::new(key.cipher_key().into(), &iv.into()).apply_keystream(&mut ciphertext);
+        let checksum = Sha256::new_with_prefix(key.checksum_key()).chain_update(&ciphertext).finalize().into();
+        Ok(Self { kdf, checksum, iv, ciphertext })
+    }
+
     fn open_as(&self, password: &Password, reading: Reading) -> Result<(SecretBytes, Reading), EnvelopeError> {
         let key = self.kdf.derive(&password.read_as(reading))?;
         Ok((self.open_with(&key)?, reading))

@@ -70,6 +70,19 @@ impl Password {
         bytes
     }
 
+    /// How many characters the key derivation takes of it.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.text().nfkd().filter(|c| Reading::Standard.keeps(*c)).count()
+    }
+
+    /// Whether two typed passwords are the same. In constant time.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        use subtle::ConstantTimeEq;
+        bool::from(self.0.expose().ct_eq(other.0.expose()))
+    }
+
     /// Whether the two readings differ, so that trying the second makes sense.
     #[must_use]
     pub fn readings_differ(&self) -> bool {

@@ -27,3 +27,13 @@ pub fn check() -> Result<(), NoRandomness> {
     let mut probe = [0; 32];
     SysRng.try_fill_bytes(&mut probe).map_err(NoRandomness)
 }
+
+/// Fresh bytes for what need not be secret but must never repeat: salts, counters, names.
+///
+/// # Errors
+/// [`NoRandomness`].
+pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).map_err(NoRandomness)?;
+    Ok(bytes)
+}

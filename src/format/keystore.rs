@@ -137,6 +137,44 @@ impl Keystore {
     }
 }
 
+/// Writes a keystore around an encrypted validator key.
+///
+/// # Errors
+/// Those of the JSON writer, which strings and integers do not cause.
+pub fn write(
+    envelope: &Envelope,
+    public_key: &PublicKey,
+    uuid: &str,
+    description: &str,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let (function, params) = match &envelope.kdf {
+        Kdf::Scrypt { log_n, r, p, salt } => {
+            let n = 1u64.checked_shl(u32::from(*log_n)).unwrap_or(0);
+            ("scrypt", serde_json::json!({"dklen": 32, "n": n, "r": r, "p": p, "salt": hex::encode(salt)}))
+        }
+        Kdf::Pbkdf2 { c, salt } => {
+            let salt = hex::encode(salt);
+            ("pbkdf2", serde_json::json!({"dklen": 32, "c": c, "prf": "hmac-sha256", "salt": salt}))
+        }
+    };
+    serde_json::to_vec_pretty(&serde_json::json!({
+        "crypto": {
+            "kdf": {"function": function, "params": params, "message": ""},
+            "checksum": {"function": "sha256", "params": {}, "message": hex::encode(envelope.checksum)},
+            "cipher": {
+                "function": "aes-128-ctr",
+                "params": {"iv": hex::encode(envelope.iv)},
+                "message": hex::encode(&envelope.ciphertext),
+            },
+        },
+        "description": description,
+        "pubkey": hex::encode(public_key.as_bytes()),
+        "path": "",
+        "uuid": uuid,
+        "version": 4,
+    }))
+}
+
 /// EIP-2335 wants the number 4; some writers quote it.
 fn version_number(field: &Field<'_>) -> Result<u64, FieldError> {
     match field.value.as_str() {

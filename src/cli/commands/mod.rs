@@ -5,6 +5,7 @@ pub(super) mod deposit;
 pub(super) mod inspect;
 mod oddities;
 pub(super) mod open;
+pub(super) mod recover;
 pub(super) mod split;
 mod unlock;
 pub(super) mod verify;

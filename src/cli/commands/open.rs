@@ -1,5 +1,7 @@
 //! `dvkey open`: an operator tries its own sealed shares.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::super::codes::Code;
@@ -28,7 +30,7 @@ pub(in crate::cli) fn run(arguments: &OpenArguments, printer: &Printer) -> Resul
     let operator = arguments.operator_id.as_deref().map(str::parse).transpose().map_err(
         |error: dvkey_ceremony::identifier::IdentifierError| Failure::new(Code::OperatorsId, error.to_string()),
     )?;
-    let key = read_key(arguments, printer)?;
+    let key = read_operator_key(&arguments.key, arguments.password_file.as_deref(), arguments.no_input, printer)?;
     let opened = open(&file, &key, operator).map_err(|error| Failure::operator_key(&arguments.key, &error.into()))?;
     if printer.json() {
         for one in &opened {
@@ -40,8 +42,13 @@ pub(in crate::cli) fn run(arguments: &OpenArguments, printer: &Printer) -> Resul
     verdict(&file, &opened, printer)
 }
 
-fn read_key(arguments: &OpenArguments, printer: &Printer) -> Result<OperatorPrivateKey, Failure> {
-    let path = &arguments.key;
+/// Reads an operator's private key; where it is encrypted, with the password of that file or of the person.
+pub(super) fn read_operator_key(
+    path: &Path,
+    password_file: Option<&Path>,
+    no_input: bool,
+    printer: &Printer,
+) -> Result<OperatorPrivateKey, Failure> {
     let bytes = read_secret(&Source::from_arg(path), operator_keystore::MAX_BYTES)
         .map_err(|error| Failure::read(Code::OpenKey, &error))?;
     let file =
@@ -53,7 +60,7 @@ fn read_key(arguments: &OpenArguments, printer: &Printer) -> Result<OperatorPriv
         }
         OperatorKeyFile::Encrypted(envelope) => envelope,
     };
-    match &arguments.password_file {
+    match password_file {
         Some(file) => {
             let facts = KeystoreFacts { file: path, public_key: None, index: 0 };
             let passwords = PasswordSource::File(Source::from_arg(file)).open();
@@ -61,35 +68,27 @@ fn read_key(arguments: &OpenArguments, printer: &Printer) -> Result<OperatorPriv
                 passwords.and_then(|passwords| passwords.get(&facts)).map_err(|error| Failure::password(&error))?;
             let password =
                 Password::new(typed).map_err(|error| Failure::new(Code::PasswordEncoding, error.to_string()))?;
-            decrypt(&envelope, &password, arguments)
+            operator_keystore::decrypt(&envelope, &password).map_err(|error| Failure::operator_key(path, &error))
         }
-        None if arguments.no_input || !printer.interactive() => {
+        None if no_input || !printer.interactive() => {
             Err(Failure::missing("the password of the operator's key", "--password-file"))
         }
-        None => ask_and_decrypt(&envelope, arguments, printer),
+        None => ask_and_decrypt(&envelope, path, printer),
     }
 }
 
-fn ask_and_decrypt(
-    envelope: &Envelope,
-    arguments: &OpenArguments,
-    printer: &Printer,
-) -> Result<OperatorPrivateKey, Failure> {
+fn ask_and_decrypt(envelope: &Envelope, path: &Path, printer: &Printer) -> Result<OperatorPrivateKey, Failure> {
     let mut tries = 1;
     loop {
-        let password = prompt::password(&format!("Password of {}:", arguments.key.display()))?;
+        let password = prompt::password(&format!("Password of {}:", path.display()))?;
         match operator_keystore::decrypt(envelope, &password) {
             Err(OperatorKeyFileError::Envelope(EnvelopeError::WrongPassword)) if tries < TRIES => {
                 printer.warning("that password does not open it");
                 tries += 1;
             }
-            result => return result.map_err(|error| Failure::operator_key(&arguments.key, &error)),
+            result => return result.map_err(|error| Failure::operator_key(path, &error)),
         }
     }
-}
-
-fn decrypt(envelope: &Envelope, password: &Password, arguments: &OpenArguments) -> Result<OperatorPrivateKey, Failure> {
-    operator_keystore::decrypt(envelope, password).map_err(|error| Failure::operator_key(&arguments.key, &error))
 }
 
 fn show(opened: &[Opened], printer: &Printer) {
