@@ -210,6 +210,30 @@ impl Json {
         }
     }
 
+    /// Whether both say the same: the order of an object's fields means nothing.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Array(these), Self::Array(those)) => {
+                these.len() == those.len() && these.iter().zip(those).all(|(this, that)| this.says_the_same(that))
+            }
+            (Self::Object(these), Self::Object(those)) => {
+                let sorted = |fields: &[(String, Self)]| {
+                    let mut places: Vec<_> = (0..fields.len()).collect();
+                    places.sort_by_key(|place| fields.get(*place).map(|(name, _)| name.clone()));
+                    places
+                };
+                let pairs = sorted(these).into_iter().zip(sorted(those));
+                these.len() == those.len()
+                    && pairs.into_iter().all(|(this, that)| match (these.get(this), those.get(that)) {
+                        (Some((name, this)), Some((other, that))) => name == other && this.says_the_same(that),
+                        _ => false,
+                    })
+            }
+            _ => self == other,
+        }
+    }
+
     /// What kind of value it is, in words.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -466,6 +490,22 @@ mod tests {
         assert!(matches!(parse(b"hello"), Err(JsonError::Syntax { .. })));
         assert!(matches!(parse("[".repeat(100_000).as_bytes()), Err(JsonError::Syntax { .. })));
         assert_eq!(parse(format!("[{}1]", "1,".repeat(MAX_VALUES)).as_bytes()), Err(JsonError::TooManyValues));
+    }
+
+    #[test]
+    fn the_order_of_fields_means_nothing() {
+        let parse = |text: &str| parse(text.as_bytes()).unwrap();
+        let one = parse(r#"[{"a":1,"b":{"c":[1,2],"d":null}}]"#);
+        assert!(one.says_the_same(&parse(r#"[{"b":{"d":null,"c":[1,2]},"a":1}]"#)));
+        for other in [
+            r#"[{"a":1,"b":{"c":[2,1],"d":null}}]"#,
+            r#"[{"a":1,"b":{"c":[1,2],"e":null}}]"#,
+            r#"[{"a":1,"b":{"c":[1,2]}}]"#,
+            r#"[{"a":1,"b":{"c":[1,2],"d":null}},1]"#,
+            "{}",
+        ] {
+            assert!(!one.says_the_same(&parse(other)) && !parse(other).says_the_same(&one), "{other}");
+        }
     }
 
     #[test]

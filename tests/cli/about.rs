@@ -73,7 +73,7 @@ fn completions_and_manual_pages() {
     }
     let page = stdout(&dvkey(folder.path()).arg("man").assert().success());
     assert!(page.contains(".TH dvkey 1"), "{page}");
-    for command in ["split", "verify", "open", "inspect"] {
+    for command in ["split", "verify", "deposit", "open", "recover", "inspect"] {
         let page = stdout(&dvkey(folder.path()).args(["man", command]).assert().success());
         assert!(page.contains(&format!(".TH dvkey-{command} 1")), "{page}");
     }
@@ -84,7 +84,7 @@ fn completions_and_manual_pages() {
 #[test]
 fn help_is_what_it_was() {
     let folder = workshop();
-    for command in ["", "split", "verify", "open", "inspect", "explain"] {
+    for command in ["", "split", "verify", "deposit", "open", "recover", "inspect", "explain"] {
         let mut run = dvkey(folder.path());
         run.args(command.split_whitespace()).arg("--help");
         let said = stdout(&run.assert().success());

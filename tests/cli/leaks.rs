@@ -81,6 +81,24 @@ fn neither_key_nor_password_nor_share_is_shown() {
     let failing = ["--password-command", "sh -c 'cat pw; exit 3'", "--force", "-v"];
     assert_eq!(run(split(folder.path(), "mine", &failing)), Some(1));
 
+    let confirm = format!("withdrawal={}", crate::OWNER);
+    let deposit = ["deposit", "--network", "hoodi", "--withdrawal", crate::OWNER, "--out", "out", "-v"];
+    for (keystore, exit) in [("mine/1.json", 0), ("mine", 1)] {
+        let mut command = dvkey(folder.path());
+        command.args(deposit).args([keystore, "--confirm", &confirm]).args(password);
+        assert_eq!(run(command), Some(exit));
+    }
+    // The one file that holds the key holds it encrypted, under a password that is in no other file.
+    let keys = ["--key", "12=operator-12.pem", "--key", "34=operator-34.pem", "--key", "56=operator-56.pem"];
+    let mut command = split(folder.path(), "mine/1.json", &[&password[..], &["--force"]].concat());
+    command.assert().success();
+    for json in [&["--json"][..], &["-v"], &["--no-input"]] {
+        let mut command = dvkey(folder.path());
+        command.args(["recover", "out/keyshares.json", "--new-password-file", "pw"]).args(keys).args(json);
+        // The second and the third find the keystore of the first, and replace nothing.
+        assert_eq!(run(command), Some(i32::from(json != ["--json"])));
+    }
+
     for arguments in [
         &["verify", "out", "-v"][..],
         &["verify", "mine/1.json"],

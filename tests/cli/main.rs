@@ -13,6 +13,7 @@ mod support;
 
 mod about;
 mod crash;
+mod deposit;
 mod foreign_ceremonies;
 mod hostile;
 mod ids;
@@ -20,6 +21,7 @@ mod keystore_maker;
 mod leaks;
 mod open;
 mod passwords;
+mod recover;
 mod refusals;
 mod split;
 mod terminal;

@@ -350,26 +350,32 @@ impl Ceremony {
             // What is missing is another check's.
             return true;
         }
-        match FILES.get(place) {
+        let shares = |json: &Json| json.get("shares").cloned();
+        let whole: Option<Vec<&Json>> = match FILES.get(place) {
             // A list of lists.
-            Some(&"proofs.json") => matches!(aggregate, Json::Array(lists) if lists.iter().eq(parts)),
-            Some(&"keyshares.json") => {
-                let shares = |json: &Json| match json.get("shares") {
-                    Some(Json::Array(shares)) => Some(shares.clone()),
-                    _ => None,
-                };
-                let single: Option<Vec<_>> = parts.iter().map(|part| shares(part)).collect();
-                let versions = parts.iter().all(|part| part.get("version") == aggregate.get("version"));
-                versions && shares(aggregate) == single.map(|lists| lists.into_iter().flatten().collect())
-            }
-            _ => {
-                let all = parts.iter().flat_map(|part| match part {
-                    Json::Array(deposits) => deposits.as_slice(),
-                    single => std::slice::from_ref(*single),
-                });
-                matches!(aggregate, Json::Array(deposits) if deposits.iter().eq(all))
-            }
+            Some(&"proofs.json") => Some(parts.clone()),
+            Some(&"keyshares.json") => None,
+            _ => Some(parts.iter().flat_map(|part| elements(part)).collect()),
+        };
+        let same = |all: &[Json], singles: &[&Json]| {
+            all.len() == singles.len() && all.iter().zip(singles).all(|(all, single)| all.says_the_same(single))
+        };
+        if let Some(whole) = whole {
+            return matches!(aggregate, Json::Array(all) if same(all, &whole));
         }
+        let version = aggregate.get("version");
+        let singles: Vec<_> = parts.iter().filter_map(|part| shares(part)).collect();
+        let singles: Vec<_> = singles.iter().flat_map(elements).collect();
+        parts.iter().all(|part| part.get("version") == version)
+            && shares(aggregate).is_some_and(|all| same(elements(&all), &singles))
+    }
+}
+
+/// The elements of a list; anything else is a list of itself.
+fn elements(json: &Json) -> &[Json] {
+    match json {
+        Json::Array(elements) => elements,
+        single => std::slice::from_ref(single),
     }
 }
 
