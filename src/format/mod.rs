@@ -1,6 +1,8 @@
 //! Floor 2: bytes and text to types and back, for every file that dvkey touches.
 
 pub mod amount;
+pub mod cluster_snapshot;
+pub mod contract;
 pub mod detect;
 pub mod json;
 pub mod keyshares;
@@ -10,4 +12,7 @@ pub mod operator_key_text;
 pub mod operator_keystore;
 pub mod operators;
 pub mod provenance;
+pub mod receipt;
+pub mod safe;
 pub mod text;
+pub mod transaction;
