@@ -1,5 +1,7 @@
 //! The command line: every command, option and help text.
 
+pub(crate) mod tx;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     /// For an operator: does my sealed share open, and does it match?
     #[command(after_help = OPEN_EXAMPLES)]
     Open(OpenArguments),
+    /// Write what registers, funds, exits or removes validators on the SSV contract
+    Tx(Box<tx::TxArguments>),
     /// Say in words what a file is
     Inspect(InspectArguments),
     /// Version, build and the SHA-256 of this very program

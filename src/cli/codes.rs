@@ -68,6 +68,21 @@ codes! {
     OpenKey = "open.key", Refused;
     OpenMismatch = "open.mismatch", No;
     OpenNotMine = "open.not-mine", Refused;
+    TxNetwork = "tx.network", Refused;
+    TxAmount = "tx.amount", Refused;
+    TxAddress = "tx.address", Refused;
+    TxValidators = "tx.validators", Refused;
+    TxOperators = "tx.operators", Refused;
+    TxSnapshot = "tx.snapshot", Refused;
+    TxState = "tx.state", Refused;
+    TxBalance = "tx.balance", Refused;
+    TxNonce = "tx.nonce", Refused;
+    TxGas = "tx.gas", Refused;
+    TxForm = "tx.form", Refused;
+    TxReceipt = "tx.receipt", Refused;
+    TxFailed = "tx.failed", Refused;
+    TxUnknown = "tx.unknown", Refused;
+    TxBatch = "tx.batch", Refused;
     FileUnreadable = "file.unreadable", Refused;
     ExplainUnknown = "explain.unknown", Refused;
     MachineRandomness = "machine.randomness", Environment;
@@ -91,6 +106,7 @@ const PAGES: &[(&str, &str)] = &[
     ("output", include_str!("explain/output.md")),
     ("verify", include_str!("explain/verify.md")),
     ("open", include_str!("explain/open.md")),
+    ("tx", include_str!("explain/tx.md")),
     ("machine", include_str!("explain/machine.md")),
     ("internal", include_str!("explain/machine.md")),
 ];

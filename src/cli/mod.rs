@@ -94,6 +94,7 @@ fn dispatch(arguments: Arguments, printer: &Printer) -> Result<Exit, Failure> {
         Command::Split(split) => commands::split::run(&split, passwords, offline, printer),
         Command::Verify(verify) => commands::verify::run(&verify, printer),
         Command::Open(open) => commands::open::run(&open, printer),
+        Command::Tx(tx) => commands::tx::run(&tx.command, printer),
         Command::Inspect(inspect) => commands::inspect::run(&inspect, printer),
         Command::Self_ => commands::about::this_program(printer),
         Command::Explain { code } => commands::about::explain(code.as_deref(), printer),

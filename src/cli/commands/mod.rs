@@ -4,6 +4,7 @@ pub(super) mod about;
 pub(super) mod inspect;
 pub(super) mod open;
 pub(super) mod split;
+pub(super) mod tx;
 mod unlock;
 pub(super) mod verify;
 

@@ -202,7 +202,7 @@ fn judge_bytes(bytes: &[u8], path: &Path, expected: &Expected<'_>, jobs: usize) 
 }
 
 /// Reads the provenance in the same folder, if there is one.
-pub(super) fn provenance_beside(path: &Path, bytes: &[u8]) -> Option<Beside> {
+pub(crate) fn provenance_beside(path: &Path, bytes: &[u8]) -> Option<Beside> {
     let name = path.file_name()?.to_str()?.to_owned();
     if Source::from_arg(path) == Source::Stdin {
         return None;
