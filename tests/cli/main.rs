@@ -22,6 +22,7 @@ mod passwords;
 mod refusals;
 mod split;
 mod terminal;
+mod tx;
 mod verify;
 
 use std::path::Path;

@@ -111,11 +111,12 @@ fn show(plan: &Plan, request: &Request<'_>, arguments: &RegisterArguments, print
             next.push(format!("  dvkey tx next --network {} --receipt RECEIPT --out cluster.json", request.network));
         }
         next.push(format!(
-            "  dvkey tx register {} --network {} {} --from-nonce {} --value AMOUNT --out {}",
+            "  dvkey tx register {} --network {} {} --from-nonce {}{} --value AMOUNT --out {}",
             shell_words::quote(&arguments.keyshares.display().to_string()),
             request.network,
             if same { "--cluster cluster.json" } else { "--new-cluster" },
             following.nonces.0,
+            arguments.max_per_tx.map_or(String::new(), |most| format!(" --max-per-tx {most}")),
             shell_words::quote(&arguments.payload.out.display().to_string()),
         ));
     }
