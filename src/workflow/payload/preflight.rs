@@ -226,7 +226,8 @@ pub fn check(call: &Call, value: Wei, context: &Context<'_>) -> Result<(), Rejec
             let keys = keys.all();
             validator_keys(&keys)?;
             cluster_operators(operators)?;
-            state(cluster, operators, context)?;
+            // A cluster that pays in SSV can lose validators before it is migrated.
+            state_of(cluster, operators, context)?;
             if u32::try_from(keys.len()).map_or(true, |removed| removed > cluster.validator_count) {
                 return Err(Rejection::MoreThanThere { removed: keys.len(), there: cluster.validator_count });
             }

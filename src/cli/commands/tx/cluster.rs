@@ -73,12 +73,14 @@ fn send(
         costs,
     };
     let mut parts = Vec::with_capacity(calls.len());
+    let mut sender = None;
     let mut facts: Vec<Line> = Vec::new();
     for (number, call) in calls {
         preflight::check(&call, value, &context).map_err(|error| Failure::rejected(&error))?;
         let own_cluster = call.cluster().is_some_and(|(named, _)| named.is_none());
         if own_cluster {
             must_send_itself(payload, known.owner)?;
+            sender = known.owner;
             if facts.is_empty() {
                 facts.extend(known.owner.map(|owner| ("owner", owner.to_string())));
             }
@@ -89,7 +91,7 @@ fn send(
         facts.push(("snapshot", format!("of block {block}")));
     }
     let json = json!({"owner": known.owner.map(|owner| owner.to_string()), "snapshotBlock": known.source.block});
-    deliver(&Delivery { name, parts, facts, json, next }, payload, printer)
+    deliver(&Delivery { name, parts, owner: sender, facts, json, next }, payload, printer)
 }
 
 /// The contract takes the sender for the owner.
@@ -178,7 +180,11 @@ pub(super) fn exit(arguments: &ExitArguments, printer: &Printer) -> Result<Exit,
         parts.push((position + 1, Payload { network, call, value: Wei::ZERO }));
     }
     let next = vec!["an exit cannot be taken back; the operators carry it out, the contract only asks them".to_owned()];
-    deliver(&Delivery { name: "exit", parts, facts: Vec::new(), json: json!({}), next }, &arguments.payload, printer)
+    deliver(
+        &Delivery { name: "exit", parts, owner: None, facts: Vec::new(), json: json!({}), next },
+        &arguments.payload,
+        printer,
+    )
 }
 
 /// A list that is cut into calls is checked as a whole.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use dvkey_ceremony::Address;
 use serde_json::{Value, json};
 
 use super::words;
@@ -31,6 +32,8 @@ pub(super) struct Delivery<'a> {
     pub(super) name: &'a str,
     /// The transactions with the numbers of their chunks.
     pub(super) parts: Vec<(usize, Payload)>,
+    /// Who has to send them, where that is known.
+    pub(super) owner: Option<Address>,
     /// What else is worth knowing, for the plan.
     pub(super) facts: Vec<words::Line>,
     /// The same for programs.
@@ -69,7 +72,10 @@ pub(super) fn deliver(
         let title = format!("dvkey {} {number:02}", delivery.name);
         let description = description(payload, delivery);
         for form in &forms {
-            let bytes = make(*form, &title, &description, std::slice::from_ref(payload), &sender)
+            // A batch names the Safe it is for, which is the owner; a transaction names only the sender that was given.
+            let safe = Sender { from: sender.from.or(delivery.owner), ..sender };
+            let sender = if *form == Form::Safe { &safe } else { &sender };
+            let bytes = make(*form, &title, &description, std::slice::from_ref(payload), sender)
                 .map_err(|error| Failure::payload_write(&error))?;
             files.push(Written { name: format!("{}-{number:02}.{}.json", delivery.name, form.name()), bytes });
         }

@@ -69,7 +69,7 @@ fn single(
     preflight::check(&call, Wei::ZERO, &context).map_err(|error| Failure::rejected(&error))?;
     let payload = Payload { network, call, value: Wei::ZERO };
     let parts = vec![(1, payload)];
-    deliver(&Delivery { name, parts, facts: Vec::new(), json: json!({}), next }, arguments, printer)
+    deliver(&Delivery { name, parts, owner: None, facts: Vec::new(), json: json!({}), next }, arguments, printer)
 }
 
 fn amount(flag: &str, text: &str) -> Result<Wei, Failure> {

@@ -13,6 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::format::cluster_snapshot::{self, ClusterSnapshot};
+use crate::format::contract::call::Asset;
 use crate::format::json::{self, Field, Json};
 use crate::format::network::Network;
 use crate::format::receipt::{self, ClusterEvent, Receipt};
@@ -97,7 +98,13 @@ fn show(event: &ClusterEvent, receipt: &Receipt, network: Network, printer: &Pri
     lines.push(("owner", event.owner.to_string()));
     lines.push(("operators", words::listed(&event.operators)));
     lines.push(("cluster", words::snapshot_words(&event.cluster)));
-    lines.push(("balance", event.cluster.balance.to_string()));
+    // Version 1 knows SSV only; of version 2 these say nothing about what the cluster pays with.
+    let asset = match event.name {
+        _ if !network.has_v2_contract() => Some(Asset::Ssv),
+        "ValidatorRemoved" | "ClusterLiquidated" | "ClusterWithdrawn" => None,
+        _ => Some(Asset::Eth),
+    };
+    lines.push(("balance", words::balance_words(event.cluster.balance, asset)));
     lines.extend(receipt.block.map(|block| ("block", block.to_string())));
     printer.message(&tone(Tone::Bold, &format!("The cluster after {}", event.name)));
     print_lines(&lines, printer, |line| printer.message(line));

@@ -130,5 +130,9 @@ fn show(plan: &Plan, request: &Request<'_>, arguments: &RegisterArguments, print
         "networkConfirmed": plan.network_confirmed,
     });
     let parts = vec![(plan.built.number, plan.payload.clone())];
-    deliver(&Delivery { name: "register", parts, facts, json, next }, &arguments.payload, printer)
+    deliver(
+        &Delivery { name: "register", parts, owner: Some(plan.owner), facts, json, next },
+        &arguments.payload,
+        printer,
+    )
 }

@@ -82,7 +82,7 @@ pub(super) fn lines(call: &AnyCall) -> Vec<Line> {
             if let LegacyAction::Deposit(owner) = call.action {
                 out.push(("owner", owner.to_string()));
             }
-            cluster(&call.operators, Some(&call.cluster), &mut out);
+            cluster(&call.operators, Some(&call.cluster), Some(Asset::Ssv), &mut out);
             if let LegacyAction::Register(validators) = &call.action {
                 registrations(validators, call.operators.len(), &mut out);
             }
@@ -95,7 +95,7 @@ pub(super) fn lines(call: &AnyCall) -> Vec<Line> {
 fn current(call: &Call, out: &mut Vec<Line>) {
     if let Some((owner, operators)) = call.cluster() {
         out.extend(owner.map(|owner| ("owner", owner.to_string())));
-        cluster(operators, call.snapshot(), out);
+        cluster(operators, call.snapshot(), asset_of(call), out);
     }
     match call {
         Call::Register { validators, operators, .. } => registrations(validators, operators.len(), out),
@@ -147,12 +147,32 @@ fn fee_lines(fee: Wei, out: &mut Vec<Line>) {
     }
 }
 
-fn cluster(operators: &[u64], snapshot: Option<&Snapshot>, out: &mut Vec<Line>) {
+/// What the balance in a call's snapshot is of; the SSV token in clusters that were not migrated yet. A removal does not
+/// say it.
+fn asset_of(call: &Call) -> Option<Asset> {
+    match call {
+        Call::Migrate { .. } => Some(Asset::Ssv),
+        Call::Liquidate { asset, .. } => Some(*asset),
+        Call::Remove { .. } => None,
+        _ => Some(Asset::Eth),
+    }
+}
+
+/// A balance in its own currency.
+pub(super) fn balance_words(balance: Wei, asset: Option<Asset>) -> String {
+    match asset {
+        Some(Asset::Eth) => balance.to_string(),
+        Some(Asset::Ssv) => format!("{} SSV ({} units)", balance.ether(), balance.get()),
+        None => format!("{balance}, or as much SSV in a cluster that was not migrated"),
+    }
+}
+
+fn cluster(operators: &[u64], snapshot: Option<&Snapshot>, asset: Option<Asset>, out: &mut Vec<Line>) {
     out.push(("operators", listed(operators)));
     if let Some(snapshot) = snapshot {
         out.push(("cluster", snapshot_words(snapshot)));
         if *snapshot != Snapshot::NEW {
-            out.push(("balance", format!("{} at the last settlement", snapshot.balance)));
+            out.push(("balance", format!("{} at the last settlement", balance_words(snapshot.balance, asset))));
             out.push(("indices", format!("network fee {}, operators {}", snapshot.network_fee_index, snapshot.index)));
         }
     }
@@ -220,7 +240,9 @@ pub(super) fn as_json(call: &AnyCall) -> Value {
     let snapshot = |snapshot: &Snapshot| {
         json!({
             "validatorCount": snapshot.validator_count, "networkFeeIndex": snapshot.network_fee_index.to_string(),
-            "index": snapshot.index.to_string(), "active": snapshot.active, "balance": wei(snapshot.balance),
+            "index": snapshot.index.to_string(), "active": snapshot.active,
+            // In units of 10^-18 of what the cluster pays with.
+            "balance": snapshot.balance.get().to_string(),
         })
     };
     let keys = |keys: Vec<&[u8]>| -> Value {
