@@ -1,5 +1,7 @@
 //! The command line: every command, option and help text.
 
+pub(crate) mod tx;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     /// Make the validator key again from enough shares, into a keystore
     #[command(after_help = RECOVER_EXAMPLES)]
     Recover(RecoverArguments),
+    /// Write what registers, funds, exits or removes validators on the SSV contract
+    Tx(Box<tx::TxArguments>),
     /// Say in words what a file is
     Inspect(InspectArguments),
     /// Version, build and the SHA-256 of this very program

@@ -75,6 +75,21 @@ codes! {
     RecoverShares = "recover.shares", Refused;
     RecoverMismatch = "recover.mismatch", Refused;
     RecoverPassword = "recover.password", Refused;
+    TxNetwork = "tx.network", Refused;
+    TxAmount = "tx.amount", Refused;
+    TxAddress = "tx.address", Refused;
+    TxValidators = "tx.validators", Refused;
+    TxOperators = "tx.operators", Refused;
+    TxSnapshot = "tx.snapshot", Refused;
+    TxState = "tx.state", Refused;
+    TxBalance = "tx.balance", Refused;
+    TxNonce = "tx.nonce", Refused;
+    TxGas = "tx.gas", Refused;
+    TxForm = "tx.form", Refused;
+    TxReceipt = "tx.receipt", Refused;
+    TxFailed = "tx.failed", Refused;
+    TxUnknown = "tx.unknown", Refused;
+    TxBatch = "tx.batch", Refused;
     FileUnreadable = "file.unreadable", Refused;
     ExplainUnknown = "explain.unknown", Refused;
     MachineRandomness = "machine.randomness", Environment;
@@ -100,6 +115,7 @@ const PAGES: &[(&str, &str)] = &[
     ("deposit", include_str!("explain/deposit.md")),
     ("open", include_str!("explain/open.md")),
     ("recover", include_str!("explain/recover.md")),
+    ("tx", include_str!("explain/tx.md")),
     ("machine", include_str!("explain/machine.md")),
     ("internal", include_str!("explain/machine.md")),
 ];

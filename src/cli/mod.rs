@@ -97,6 +97,7 @@ fn dispatch(arguments: Arguments, printer: &Printer) -> Result<Exit, Failure> {
         Command::Verify(verify) => commands::verify::run(&verify, printer),
         Command::Open(open) => commands::open::run(&open, printer),
         Command::Recover(recover) => commands::recover::run(&recover, printer),
+        Command::Tx(tx) => commands::tx::run(&tx.command, printer),
         Command::Inspect(inspect) => commands::inspect::run(&inspect, printer),
         Command::Self_ => commands::about::this_program(printer),
         Command::Explain { code } => commands::about::explain(code.as_deref(), printer),

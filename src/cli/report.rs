@@ -1,5 +1,7 @@
 //! Turns every error into a headline, causes, a hint and a code: the only place that knows flags.
 
+mod tx;
+
 use std::path::Path;
 
 use dvkey_ceremony::address::AddressError;

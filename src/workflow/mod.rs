@@ -5,6 +5,7 @@ pub mod inspect;
 pub mod inventory;
 pub mod open;
 mod parallel;
+pub mod payload;
 pub mod recover;
 pub mod split;
 pub mod unlock;

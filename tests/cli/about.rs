@@ -73,7 +73,20 @@ fn completions_and_manual_pages() {
     }
     let page = stdout(&dvkey(folder.path()).arg("man").assert().success());
     assert!(page.contains(".TH dvkey 1"), "{page}");
-    for command in ["split", "verify", "deposit", "open", "recover", "inspect"] {
+    for command in [
+        "",
+        "split",
+        "verify",
+        "deposit",
+        "open",
+        "recover",
+        "tx",
+        "tx register",
+        "tx next",
+        "tx decode",
+        "inspect",
+        "explain",
+    ] {
         let page = stdout(&dvkey(folder.path()).args(["man", command]).assert().success());
         assert!(page.contains(&format!(".TH dvkey-{command} 1")), "{page}");
     }
@@ -84,13 +97,26 @@ fn completions_and_manual_pages() {
 #[test]
 fn help_is_what_it_was() {
     let folder = workshop();
-    for command in ["", "split", "verify", "deposit", "open", "recover", "inspect", "explain"] {
+    for command in [
+        "",
+        "split",
+        "verify",
+        "deposit",
+        "open",
+        "recover",
+        "tx",
+        "tx register",
+        "tx next",
+        "tx decode",
+        "inspect",
+        "explain",
+    ] {
         let mut run = dvkey(folder.path());
         run.args(command.split_whitespace()).arg("--help");
         let said = stdout(&run.assert().success());
         assert!(said.lines().all(|line| line.chars().count() <= 100), "{command}: a line is too long");
         let name = if command.is_empty() { "dvkey" } else { command };
-        snapshot(&format!("help-{name}.txt"), &said);
+        snapshot(&format!("help-{}.txt", name.replace(' ', "-")), &said);
     }
 }
 

@@ -25,6 +25,7 @@ mod recover;
 mod refusals;
 mod split;
 mod terminal;
+mod tx;
 mod verify;
 
 use std::path::Path;

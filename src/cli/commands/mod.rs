@@ -7,6 +7,7 @@ mod oddities;
 pub(super) mod open;
 pub(super) mod recover;
 pub(super) mod split;
+pub(super) mod tx;
 mod unlock;
 pub(super) mod verify;
 

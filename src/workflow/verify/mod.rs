@@ -287,7 +287,7 @@ fn look_at_bytes(bytes: &[u8], path: &Path) -> Result<Seen, CannotJudge> {
 }
 
 /// Reads the provenance in the same folder, if there is one.
-fn provenance_beside(path: &Path, bytes: &[u8]) -> Option<Beside> {
+pub(crate) fn provenance_beside(path: &Path, bytes: &[u8]) -> Option<Beside> {
     let name = path.file_name()?.to_str()?.to_owned();
     if Source::from_arg(path) == Source::Stdin {
         return None;

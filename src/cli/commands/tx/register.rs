@@ -1,0 +1,138 @@
+//! `dvkey tx register`: keyshares that pass, as the call that registers them.
+
+use dvkey_ceremony::Address;
+use serde_json::json;
+
+use super::deliver::{Delivery, deliver};
+use super::words::Line;
+use super::{NOT_TESTED, address, amount, costs, read, snapshot};
+use crate::cli::args::tx::RegisterArguments;
+use crate::cli::codes::Code;
+use crate::cli::commands::{parse_nonce, parse_owner};
+use crate::cli::exit::Exit;
+use crate::cli::report::Failure;
+use crate::cli::ui::printer::Printer;
+use crate::cli::ui::words::count;
+use crate::format::cluster_snapshot::ClusterSnapshot;
+use crate::format::json;
+use crate::format::keyshares::{self, KeysharesFile};
+use crate::format::operator_state::OperatorStates;
+use crate::format::operators;
+use crate::workflow::payload::preflight::VALIDATOR_LIMIT;
+use crate::workflow::payload::register::{Plan, Request, plan};
+use crate::workflow::verify::provenance_beside;
+
+pub(super) fn run(arguments: &RegisterArguments, printer: &Printer) -> Result<Exit, Failure> {
+    let path = &arguments.keyshares;
+    let bytes = read(path, keyshares::MAX_BYTES)?;
+    let broken = |why: String| {
+        Failure::new(Code::VerifyCannotJudge, format!("{}: not a keyshares file that can be read", path.display()))
+            .cause(why)
+    };
+    let document = json::parse(&bytes).map_err(|error| broken(error.to_string()))?;
+    let file = KeysharesFile::from_json(&document, json::has_byte_order_mark(&bytes))
+        .map_err(|error| broken(error.to_string()))?;
+    let beside = provenance_beside(path, &bytes);
+
+    // The operators of the file pick the cluster from a source with several.
+    let ids = file.items.iter().flatten().next().map(|item| item.payload.operator_ids.clone()).unwrap_or_default();
+    let cluster: Option<ClusterSnapshot> = match &arguments.cluster {
+        Some(path) => Some(snapshot(path, &ids)?),
+        None => None,
+    };
+    let states = match &arguments.operators {
+        Some(path) => {
+            let bytes = read(path, operators::MAX_BYTES)?;
+            Some(OperatorStates::parse(&bytes).map_err(|error| Failure::operators(&error))?)
+        }
+        None => None,
+    };
+    let request = Request {
+        network: arguments.payload.network.into(),
+        owner: arguments.owner.as_deref().map(parse_owner).transpose()?,
+        nonce: arguments.nonce.as_deref().map(parse_nonce).transpose()?,
+        cluster: cluster.as_ref(),
+        value: amount("--value", &arguments.value)?,
+        from_nonce: arguments.from_nonce.as_deref().map(parse_nonce).transpose()?,
+        most: arguments.max_per_tx,
+        operators: states.as_ref(),
+        limit: arguments.operator_limit.unwrap_or(VALIDATOR_LIMIT),
+        costs: costs(&arguments.costs)?,
+    };
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let plan = plan(&file, beside.as_ref(), &request, jobs).map_err(|error| Failure::register(&error))?;
+    let sender = arguments.payload.from.as_deref().map(|text| address("--from", text)).transpose()?;
+    must_be_the_owner(sender, plan.owner)?;
+    if !plan.network_confirmed {
+        printer.warning(&format!(
+            "nothing beside the keyshares says which network they are for; --network {} is taken on trust",
+            request.network
+        ));
+    }
+    show(&plan, &request, arguments, printer)
+}
+
+/// The contract takes the sender for the owner, and the nodes check the signature over the owner.
+fn must_be_the_owner(sender: Option<Address>, owner: Address) -> Result<(), Failure> {
+    match sender {
+        Some(sender) if sender != owner => {
+            Err(Failure::new(Code::TxAddress, "--from is not the owner of the keyshares")
+                .cause(format!("--from {sender}, owner {owner}"))
+                .hint("the contract takes the sender for the owner: the nodes would ignore these validators"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn show(plan: &Plan, request: &Request<'_>, arguments: &RegisterArguments, printer: &Printer) -> Result<Exit, Failure> {
+    let (first, last) = plan.built.nonces;
+    let whole = plan.chunks.get(plan.built.number - 1).is_some_and(|chunk| *chunk == plan.built);
+    let part = if whole { "" } else { ", the rest of it" };
+    let mut facts: Vec<Line> = vec![
+        ("owner", plan.owner.to_string()),
+        (
+            if first == last { "nonce" } else { "nonces" },
+            if first == last { first.to_string() } else { format!("{first} to {last}") },
+        ),
+    ];
+    if plan.chunks.len() > 1 || !whole {
+        facts.push(("call", format!("{} of {}{part}", plan.built.number, plan.chunks.len())));
+    }
+    let mut next =
+        vec![format!("send it from {}; nothing else of this owner may be registered before or in between", plan.owner)];
+    if request.costs.is_none() {
+        next.push(NOT_TESTED.to_owned());
+    }
+    if let Some(following) = plan.chunks.get(plan.built.number) {
+        let left: usize = plan.chunks.iter().skip(plan.built.number).map(|chunk| chunk.range.len()).sum();
+        let same = following.operators == plan.built.operators;
+        next.push(format!("{} left. Once this one is in a block:", count(left, "validator")));
+        if same {
+            next.push(format!("  dvkey tx next --network {} --receipt RECEIPT --out cluster.json", request.network));
+        }
+        next.push(format!(
+            "  dvkey tx register {} --network {} {} --from-nonce {}{} --value AMOUNT --out {}",
+            shell_words::quote(&arguments.keyshares.display().to_string()),
+            request.network,
+            if same { "--cluster cluster.json" } else { "--new-cluster" },
+            following.nonces.0,
+            arguments.max_per_tx.map_or(String::new(), |most| format!(" --max-per-tx {most}")),
+            shell_words::quote(&arguments.payload.out.display().to_string()),
+        ));
+    }
+    let json = json!({
+        "owner": plan.owner.to_string(), "firstNonce": first, "lastNonce": last, "call": plan.built.number,
+        "calls": plan.chunks.iter().map(|chunk| json!({
+            "number": chunk.number, "firstNonce": chunk.nonces.0, "lastNonce": chunk.nonces.1,
+            "validators": chunk.range.len(),
+            "operatorIds": chunk.operators.iter().map(|id| id.get()).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "networkConfirmed": plan.network_confirmed,
+    });
+    let parts = vec![(plan.built.number, plan.payload.clone())];
+    deliver(
+        &Delivery { name: "register", parts, owner: Some(plan.owner), facts, json, next },
+        &arguments.payload,
+        printer,
+    )
+}

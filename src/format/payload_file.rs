@@ -1,0 +1,176 @@
+//! Our own files for what is to be sent: calldata with its target, and unsigned transactions with their bytes.
+
+use alloy_primitives::keccak256;
+use dvkey_ceremony::Address;
+use serde::Serialize;
+
+use super::amount::Wei;
+use super::contract::MAX_CALLDATA;
+use super::json::{self, Field, FieldError, Json, JsonError};
+use super::network::Network;
+use super::transaction::{Raw, Transaction, TransactionError, address, quantity};
+
+/// The schema of a calldata file.
+pub const CALLDATA_SCHEMA: &str = "dvkey.calldata/1";
+
+/// The schema of an unsigned transaction.
+pub const UNSIGNED_SCHEMA: &str = "dvkey.unsigned/1";
+
+/// The largest file that is read, in bytes.
+pub const MAX_BYTES: u64 = 4 << 20;
+
+/// A call with its target, as the file has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The chain.
+    pub chain_id: Option<u64>,
+    /// The contract.
+    pub to: Option<Address>,
+    /// The ether that goes with it.
+    pub value: Wei,
+    /// The calldata.
+    pub data: Vec<u8>,
+}
+
+/// Why a file of ours cannot be read.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PayloadFileError {
+    /// Not JSON.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// A field is missing or wrong.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// The transaction in it.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+    /// A part does not follow from the rest.
+    #[error("the {0} in it is not that of the rest")]
+    Contradiction(&'static str),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CalldataFile {
+    schema: &'static str,
+    network: &'static str,
+    chain_id: u64,
+    to: String,
+    function: &'static str,
+    value: String,
+    data: String,
+    keccak256: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UnsignedFile {
+    schema: &'static str,
+    network: &'static str,
+    transaction: serde_json::Value,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rlp: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signing_hash: Option<String>,
+}
+
+/// Writes a calldata file.
+///
+/// # Errors
+/// Those of the JSON writer, which strings and integers do not cause.
+pub fn write_calldata(
+    network: Network,
+    function: &'static str,
+    value: Wei,
+    data: &[u8],
+) -> Result<Vec<u8>, serde_json::Error> {
+    with_newline(&CalldataFile {
+        schema: CALLDATA_SCHEMA,
+        network: network.name(),
+        chain_id: network.chain_id(),
+        to: network.ssv_contract().to_owned(),
+        function,
+        value: value.get().to_string(),
+        data: format!("0x{}", hex::encode(data)),
+        keccak256: keccak256(data).to_string(),
+    })
+}
+
+/// Writes an unsigned transaction: with bytes and hash when everything is known, and else with the list of what is not.
+///
+/// # Errors
+/// Those of the JSON writer.
+pub fn write_unsigned(network: Network, transaction: &Transaction) -> Result<Vec<u8>, serde_json::Error> {
+    with_newline(&UnsignedFile {
+        schema: UNSIGNED_SCHEMA,
+        network: network.name(),
+        transaction: transaction.to_json(),
+        missing: transaction.missing(),
+        rlp: transaction.unsigned_rlp().map(|rlp| format!("0x{}", hex::encode(rlp))),
+        signing_hash: transaction.signing_hash().map(|hash| format!("0x{}", hex::encode(hash))),
+    })
+}
+
+fn with_newline(file: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = serde_json::to_vec_pretty(file)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Reads a calldata file.
+///
+/// # Errors
+/// [`PayloadFileError`].
+pub fn read_calldata(document: &Json) -> Result<Target, PayloadFileError> {
+    let root = Field::root(document);
+    let data = root.get("data")?.hex_up_to(MAX_CALLDATA)?;
+    if root.get("keccak256")?.hex::<32>()? != keccak256(&data).0 {
+        return Err(PayloadFileError::Contradiction("hash"));
+    }
+    Ok(Target {
+        chain_id: Some(root.get("chainId")?.integer()?),
+        to: address(&root, "to")?,
+        value: Wei::new(quantity(&root.get("value")?)?),
+        data,
+    })
+}
+
+/// Reads an unsigned transaction: what its bytes and its hash say has to be what its fields say.
+///
+/// # Errors
+/// [`PayloadFileError`].
+pub fn read_unsigned(document: &Json) -> Result<Transaction, PayloadFileError> {
+    let root = Field::root(document);
+    let transaction = Transaction::from_json(&root.get("transaction")?)?;
+    match root.optional("rlp")? {
+        Some(rlp) => {
+            let raw = Raw::decode(&rlp.hex_up_to(super::transaction::MAX_BYTES)?)?;
+            if raw.signed || raw.transaction != (Transaction { from: None, ..transaction.clone() }) {
+                return Err(PayloadFileError::Contradiction("RLP"));
+            }
+        }
+        None if transaction.missing().is_empty() => return Err(root.missing("rlp").into()),
+        None => {}
+    }
+    if let Some(hash) = root.optional("signingHash")?
+        && Some(hash.hex::<32>()?) != transaction.signing_hash()
+    {
+        return Err(PayloadFileError::Contradiction("signing hash"));
+    }
+    Ok(transaction)
+}
+
+/// Reads a file of ours from its bytes.
+///
+/// # Errors
+/// [`PayloadFileError`].
+pub fn parse(bytes: &[u8]) -> Result<Target, PayloadFileError> {
+    let document = json::parse(bytes)?;
+    if document.get("schema").and_then(Json::as_str) == Some(CALLDATA_SCHEMA) {
+        return read_calldata(&document);
+    }
+    let transaction = read_unsigned(&document)?;
+    Ok(Target { chain_id: transaction.chain_id, to: transaction.to, value: transaction.value, data: transaction.data })
+}

@@ -1,0 +1,45 @@
+//! Receipts, events and cluster snapshots: nothing is made up, and our own file says what the event said.
+#![no_main]
+
+use dvkey::format::cluster_snapshot::{self, ClusterSnapshot};
+use dvkey::format::json::{self, Field};
+use dvkey::format::network::Network;
+use dvkey::format::receipt::{ClusterEvent, Receipt};
+use dvkey_fuzz::assert_harmless;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Err(error) = ClusterSnapshot::parse(bytes, &[]) {
+        assert_harmless(&error.to_string());
+    }
+    let Ok(document) = json::parse(bytes) else { return };
+    match Receipt::from_json(&document, None) {
+        Ok(receipt) => {
+            assert!(!receipt.events.is_empty());
+            let latest = receipt.latest();
+            assert!(!latest.is_empty() && latest.len() <= receipt.events.len());
+            latest.into_iter().for_each(kept);
+        }
+        Err(error) => assert_harmless(&error.to_string()),
+    }
+    match ClusterEvent::from_json(&Field::root(&document)) {
+        Ok(event) => kept(&event),
+        Err(error) => assert_harmless(&error.to_string()),
+    }
+});
+
+fn kept(event: &ClusterEvent) {
+    let written = cluster_snapshot::write(event, Network::Hoodi, Some(7), Some("0x00")).expect("a file");
+    let lawful = event.operators.iter().all(|id| *id != 0);
+    let read = match ClusterSnapshot::parse(&written, &[]) {
+        Ok(read) => read,
+        Err(_) => return assert!(!lawful),
+    };
+    assert!(lawful);
+    assert_eq!((read.snapshot, read.owner, read.block), (event.cluster, Some(event.owner), Some(7)));
+    let mut ids = event.operators.clone();
+    ids.sort_unstable();
+    let found: Vec<_> = read.operators.unwrap_or_default().iter().map(|id| id.get()).collect();
+    assert_eq!(found, ids);
+    assert_eq!(read.chain_id, Some(Network::Hoodi.chain_id()));
+}
