@@ -110,7 +110,9 @@ pub fn detect(bytes: &[u8]) -> Detected {
 
 fn json_kind(document: &Json) -> Kind {
     let has = |name: &str| document.get(name).is_some();
-    if document.get("schema").and_then(Json::as_str).is_some_and(|schema| schema.starts_with("dvkey.provenance/")) {
+    let schema = document.get("schema").and_then(Json::as_str);
+    // What carries shares as well is judged as shares, whatever it calls itself.
+    if schema.is_some_and(|schema| schema.starts_with("dvkey.provenance/")) && !has("shares") && !has("payload") {
         return Kind::Provenance;
     }
     if let Json::Array(elements) = document
@@ -222,6 +224,8 @@ mod tests {
             (r#"{"data":{},"payload":{"operatorIds":[]}}"#, Kind::Keyshares),
             (r#"{"shares":[{"payload":{"sharesData":"0x"#, Kind::Keyshares),
             (r#"{"schema":"dvkey.provenance/1"}"#, Kind::Provenance),
+            (r#"{"schema":"dvkey.provenance/1","shares":[]}"#, Kind::Keyshares),
+            (r#"{"schema":"dvkey.provenance/1","payload":{"operatorIds":[]}}"#, Kind::Keyshares),
             (r#"[{"id":1,"public_key":"k"}]"#, Kind::Operators),
             (r#"{"operators":[]}"#, Kind::Operators),
             (r#"{"1":"k"}"#, Kind::Operators),

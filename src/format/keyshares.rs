@@ -4,7 +4,7 @@ use dvkey_ceremony::{Address, Nonce, OperatorId, PublicKey, SharePublicKey, Sign
 use serde::Serialize;
 
 use super::json::{self, Field, FieldError, FieldProblem, Json};
-use super::operators::{Operator, OperatorsError, read_id};
+use super::operators::{Operator, OperatorsError, WRAPS_ELSEWHERE, read_id};
 use super::text::shown;
 use crate::crypto::operator_key::SEALED_BYTES;
 
@@ -109,8 +109,14 @@ pub enum Oddity {
     DataIdsAsText,
     /// Hexadecimal in upper case.
     UpperCaseHex,
-    /// Hexadecimal without 0x.
+    /// `sharesData` without 0x.
     NoHexPrefix,
+    /// A public key without 0x.
+    NoKeyPrefix,
+    /// Hexadecimal that begins with 0X.
+    UpperCasePrefix,
+    /// An operator id that other readers take for another number.
+    WrappingId,
     /// An operator key in another form than PEM or base64 of it.
     OperatorKeyForm,
     /// The items have different operators.
@@ -255,12 +261,16 @@ fn read_payload(payload: &Field<'_>, oddities: &mut Vec<Oddity>) -> Result<Paylo
         if element.value.as_str().is_some() {
             oddities.push(Oddity::IdsAsText);
         }
-        operator_ids.push(read_id(&element)?);
+        let id = read_id(&element)?;
+        if id.get() >= WRAPS_ELSEWHERE {
+            oddities.push(Oddity::WrappingId);
+        }
+        operator_ids.push(id);
     }
     Ok(Payload {
-        public_key: noted_hex(&payload.get("publicKey")?, oddities)?,
+        public_key: noted_hex(&payload.get("publicKey")?, Oddity::NoKeyPrefix, oddities)?,
         operator_ids,
-        shares_data: noted_hex(&shares_data, oddities)?,
+        shares_data: noted_hex(&shares_data, Oddity::NoHexPrefix, oddities)?,
     })
 }
 
@@ -283,7 +293,7 @@ fn read_data(data: &Field<'_>, payload_ids: &[OperatorId], oddities: &mut Vec<Od
                 }
                 read.owner = Some(text.chars().take(64).collect());
             }
-            "publicKey" => read.public_key = Some(noted_hex(&field, oddities)?),
+            "publicKey" => read.public_key = Some(noted_hex(&field, Oddity::NoKeyPrefix, oddities)?),
             _ => {
                 let mut operators = Vec::new();
                 for operator in field.elements()? {
@@ -342,12 +352,21 @@ fn is_usual_key_text(text: &str) -> bool {
     text.starts_with("LS0tLS1CRUdJTiBSU0EgUFVCTElDIEtFWS0tLS0t") || text.starts_with("-----BEGIN RSA PUBLIC KEY-----")
 }
 
-fn noted_hex(field: &Field<'_>, oddities: &mut Vec<Oddity>) -> Result<Vec<u8>, FieldError> {
+fn noted_hex(field: &Field<'_>, no_prefix: Oddity, oddities: &mut Vec<Oddity>) -> Result<Vec<u8>, FieldError> {
     let text = field.text()?;
-    if !text.starts_with("0x") && !text.starts_with("0X") {
-        oddities.push(Oddity::NoHexPrefix);
-    }
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+    let digits = match text.strip_prefix("0X") {
+        Some(digits) => {
+            oddities.push(Oddity::UpperCasePrefix);
+            digits
+        }
+        None => {
+            if !text.starts_with("0x") {
+                oddities.push(no_prefix);
+            }
+            text
+        }
+    };
+    if digits.bytes().any(|byte| byte.is_ascii_uppercase()) {
         oddities.push(Oddity::UpperCaseHex);
     }
     field.hex_up_to(1 << 20)

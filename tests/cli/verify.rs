@@ -284,3 +284,96 @@ fn unusual_files_name_the_readers_that_refuse_them() {
     };
     assert!(!normal.contains("note:"), "{normal}");
 }
+
+/// The `sharesData` of an item, cut for four operators.
+fn slot(kind: &str, operator: usize) -> std::ops::Range<usize> {
+    match kind {
+        "key" => 2 + 2 * (96 + 48 * operator)..2 + 2 * (96 + 48 * (operator + 1)),
+        _ => 2 + 2 * (96 + 48 * 4 + 256 * operator)..2 + 2 * (96 + 48 * 4 + 256 * (operator + 1)),
+    }
+}
+
+/// What is right in one item can be wrong in another.
+#[test]
+fn parts_of_one_validator_in_another_are_a_no() {
+    let folder = workshop();
+    split(folder.path(), "keystores", &[]).assert().success();
+    let path = folder.path().join("out/keyshares.json");
+    std::fs::remove_file(folder.path().join("out/provenance.json")).unwrap();
+    let whole: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let shares = |item: usize| text(&whole["shares"][item]["payload"]["sharesData"]).to_owned();
+    let judged = |shares: String, code: i32| {
+        let mut file = whole.clone();
+        file["shares"][1]["payload"]["sharesData"] = shares.into();
+        std::fs::write(&path, file.to_string()).unwrap();
+        stdout(&dvkey(folder.path()).args(["verify", "out/keyshares.json"]).assert().code(code))
+    };
+    // The same sealed share, for the same operator and for another one.
+    let mut copied = shares(1);
+    copied.replace_range(slot("sealed", 2), &shares(0)[slot("sealed", 2)]);
+    let said = judged(copied, 3);
+    assert!(said.contains("K16") && said.contains("operator 56 is that of operator 56 in validator 1"), "{said}");
+    // A share key that is another validator's public key.
+    let mut leaked = shares(1);
+    leaked.replace_range(slot("key", 0), &text(&whole["shares"][2]["payload"]["publicKey"])[2..]);
+    let said = judged(leaked, 3);
+    assert!(said.contains("K08") && said.contains("the public key of validator 3"), "{said}");
+    judged(shares(1), 0);
+}
+
+/// Two operators with one key are seen wherever the keys come from.
+#[test]
+fn a_shared_key_in_the_list_is_a_no() {
+    let folder = workshop();
+    split(folder.path(), "keystore-demo.json", &[]).assert().success();
+    let path = folder.path().join("out/keyshares.json");
+    let mut file: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let mut list: Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("operators.json")).unwrap()).unwrap();
+    list[1]["operatorKey"] = list[0]["operatorKey"].clone();
+    std::fs::write(folder.path().join("shared.json"), list.to_string()).unwrap();
+    let judged = |file: &Value| {
+        std::fs::write(folder.path().join("theirs.json"), file.to_string()).unwrap();
+        let assert =
+            dvkey(folder.path()).args(["verify", "theirs.json", "--operators", "shared.json"]).assert().code(3);
+        stdout(&assert)
+    };
+    // The file names one of the two keys, or none.
+    let operators = file["shares"][0]["data"]["operators"].as_array_mut().unwrap();
+    for operator in &mut operators[1..] {
+        operator.as_object_mut().unwrap().remove("operatorKey");
+    }
+    assert!(judged(&file).contains("operators 12 and 34 have the same key"));
+    file["shares"][0]["data"].as_object_mut().unwrap().remove("operators");
+    assert!(judged(&file).contains("operators 12 and 34 have the same key"));
+}
+
+#[test]
+fn readers_that_stumble_are_named() {
+    let folder = workshop();
+    split(folder.path(), "keystore-demo.json", &[]).assert().success();
+    let whole = std::fs::read_to_string(folder.path().join("out/keyshares.json")).unwrap();
+    let noted = |from: &str, to: &str, note: &str| {
+        assert!(whole.contains(from), "{from}");
+        std::fs::write(folder.path().join("theirs.json"), whole.replace(from, to)).unwrap();
+        let said = stdout(&dvkey(folder.path()).args(["verify", "theirs.json"]).assert().success());
+        assert!(said.contains(note), "{said}");
+    };
+    noted("\"sharesData\": \"0x", "\"sharesData\": \"0X", "begins with 0X; refused by ssv-keys 1.1, the SSV SDK");
+    noted("\"sharesData\": \"0x", "\"sharesData\": \"", "sharesData without 0x; no known reader minds");
+    noted("\"publicKey\": \"0x", "\"publicKey\": \"", "a public key without 0x; refused by ssv-keys 1.1");
+}
+
+/// A file that calls itself a provenance is not passed over when it holds shares, or another name.
+#[test]
+fn nothing_hides_in_a_folder() {
+    let folder = workshop();
+    split(folder.path(), "keystore-demo.json", &[]).assert().success();
+    let whole = std::fs::read_to_string(folder.path().join("out/keyshares.json")).unwrap();
+    let disguised = whole.replacen('{', "{\"schema\": \"dvkey.provenance/1\",", 1);
+    std::fs::write(folder.path().join("out/other.json"), disguised).unwrap();
+    std::fs::copy(folder.path().join("out/provenance.json"), folder.path().join("out/old-provenance.json")).unwrap();
+    let said = dvkey(folder.path()).args(["verify", "out", "-v"]).assert().success();
+    let said = format!("{}{}", stdout(&said), crate::stderr(&said));
+    assert!(said.contains("other.json: VALID") && said.contains("old-provenance.json"), "{said}");
+}

@@ -61,7 +61,14 @@ fn keyshares_oddity(oddity: &Oddity) -> String {
         Oddity::IdsAsText => "operator ids are strings".to_owned(),
         Oddity::DataIdsAsText => "operator ids in data are strings".to_owned(),
         Oddity::UpperCaseHex => "hexadecimal in upper case".to_owned(),
-        Oddity::NoHexPrefix => "hexadecimal without 0x".to_owned(),
+        Oddity::NoHexPrefix => "sharesData without 0x".to_owned(),
+        Oddity::NoKeyPrefix => "a public key without 0x".to_owned(),
+        Oddity::UpperCasePrefix => "hexadecimal that begins with 0X".to_owned(),
+        Oddity::WrappingId => {
+            return "an operator id from 2147483648 up: ssv-keys and the SSV SDK read it as another number, and JavaScript \
+                    rounds from 9007199254740993 up"
+                .to_owned();
+        }
         Oddity::OperatorsUnsorted => "data.operators is not in ascending order".to_owned(),
         Oddity::OwnerChecksum => "the owner's EIP-55 checksum does not hold".to_owned(),
     };
@@ -85,6 +92,8 @@ fn refused_by(oddity: &Oddity) -> Vec<&'static str> {
                 [version.starts_with("1.1."), version.starts_with("1.2."), ["1.1.0", "1.2.0"].contains(&version)];
             ALL.into_iter().zip(reads).filter(|(_, reads)| !reads).map(|(reader, _)| reader).collect()
         }
+        Oddity::UpperCasePrefix => vec!["ssv-keys 1.1", "the SSV SDK"],
+        Oddity::NoKeyPrefix => vec!["ssv-keys 1.1 (its rules for an item)"],
         _ => Vec::new(),
     }
 }

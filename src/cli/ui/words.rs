@@ -9,9 +9,14 @@ pub(crate) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
-/// `12, 34, 56, 78`
+/// `12, 34, 56, 78`; of more than any cluster has, the first few.
 pub(crate) fn ids(ids: &[OperatorId]) -> String {
-    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    const SHOWN: usize = 20;
+    let shown = ids.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match ids.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// The start and the end of a public key, enough to tell validators apart.

@@ -401,6 +401,16 @@ pub enum Reason {
     /// Two operators have the same ciphertext.
     #[error("the sealed shares of operators {0} and {1} are the same")]
     RepeatedCiphertext(OperatorId, OperatorId),
+    /// A sealed share that stands in another validator's item, too: it cannot be right for both.
+    #[error("the sealed share of operator {operator} is that of operator {first} in validator {}", position + 1)]
+    CiphertextElsewhere {
+        /// Whose it is here.
+        operator: OperatorId,
+        /// Where it stood before.
+        position: usize,
+        /// Whose it was there.
+        first: OperatorId,
+    },
     /// A sealed share that no key opens.
     #[error("the sealed share of operator {0} is no ciphertext")]
     NotACiphertext(OperatorId),
@@ -439,6 +449,8 @@ pub enum SameAs {
     Operator(OperatorId),
     /// The validator's: this operator would hold the whole key.
     Validator,
+    /// That of the validator at this position: this operator would hold that one's whole key.
+    OtherValidator(usize),
 }
 
 impl std::fmt::Display for SameAs {
@@ -446,6 +458,9 @@ impl std::fmt::Display for SameAs {
         match self {
             Self::Operator(id) => write!(f, "that of operator {id}"),
             Self::Validator => f.write_str("the validator public key: that operator would hold the whole key"),
+            Self::OtherValidator(position) => {
+                write!(f, "the public key of validator {}: that operator would hold its whole key", position + 1)
+            }
         }
     }
 }

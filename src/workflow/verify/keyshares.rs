@@ -68,6 +68,7 @@ pub fn judge(file: &KeysharesFile, expected: &Expected<'_>, beside: Option<&Besi
     }
 
     duplicates(&validators, &mut results);
+    strangers(file, &validators, &mut results);
     let owner = across_items(file, expected, &keys, &mut results);
     let network = network(expected, beside, owner, &validators, &mut results);
     let validator_count = validators.len();
@@ -439,6 +440,37 @@ fn duplicates(validators: &[ValidatorLine], results: &mut Results) {
     }
 }
 
+/// What stands in one item and can be right only in another: a sealed share, or a validator's public key as a share key.
+fn strangers(file: &KeysharesFile, validators: &[ValidatorLine], results: &mut Results) {
+    let keys =
+        validators.iter().enumerate().filter_map(|(position, line)| Some((*line.public_key?.as_bytes(), position)));
+    let whose: HashMap<_, _> = keys.collect();
+    let mut sealed_before: HashMap<&[u8; SEALED_BYTES], (usize, OperatorId)> = HashMap::new();
+    for (position, item) in file.items.iter().enumerate() {
+        let Ok(Item { payload, .. }) = item else { continue };
+        let Some(parts) = SharesData::cut(&payload.shares_data, payload.operator_ids.len()) else { continue };
+        let own = validators.get(position).and_then(|line| line.public_key);
+        for (operator, share_key) in payload.operator_ids.iter().zip(&parts.share_public_keys) {
+            let other = <&[u8; PublicKey::BYTES]>::try_from(*share_key).ok().and_then(|key| whose.get(key));
+            if let Some(other) = other.filter(|other| **other != position) {
+                let reason = Reason::RepeatedShareKey { operator: *operator, of: SameAs::OtherValidator(*other) };
+                results.failed(Check::ShareKeys, Some(position), reason);
+            }
+        }
+        for (operator, sealed) in payload.operator_ids.iter().zip(&parts.sealed_shares) {
+            match sealed_before.insert(sealed, (position, *operator)) {
+                // The same item twice is a duplicate, and named as one; within an item it has been seen already.
+                Some((before, _)) if before == position => {}
+                Some((before, first)) if validators.get(before).and_then(|line| line.public_key) != own => {
+                    let reason = Reason::CiphertextElsewhere { operator: *operator, position: before, first };
+                    results.failed(Check::SealedRange, Some(position), reason);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
 /// What must be the same, or must follow, from item to item. Returns the file's owner.
 fn across_items(
     file: &KeysharesFile,
@@ -523,6 +555,11 @@ fn operator_keys_agree<'k>(
         match (keys.listed.get(id), described) {
             (Some(Err(error)), _) => fail(error.clone().into()),
             (Some(Ok(listed)), Some(Ok(key))) if listed.key != key.key => fail(Reason::KeyDiffers(*id)),
+            // The item names no key for it: the list's is its key.
+            (Some(Ok(listed)), None) => match moduli.insert(listed.key.modulus(), *id) {
+                Some(other) if other != *id => fail(Reason::SharedKey(other, *id)),
+                _ => {}
+            },
             _ => {}
         }
     }

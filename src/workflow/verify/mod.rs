@@ -246,7 +246,7 @@ fn look_at_folder(folder: &Path) -> (Vec<Found>, Strays) {
         match look_at_bytes(&bytes, &entry.path) {
             Ok(seen) => all.push(found(&entry.path, seen)),
             // It was read together with the file that it describes.
-            Err(CannotJudge::Kind(Kind::Provenance)) => {}
+            Err(CannotJudge::Kind(Kind::Provenance)) if entry.name == provenance::FILE_NAME => {}
             // A file that is called JSON and is none may have been the one that mattered.
             Err(CannotJudge::Kind(kind)) if claims_to_be_json && !kind.is_json() => {
                 let why = detect(&bytes).broken.map_or(CannotJudge::Kind(kind), CannotJudge::Broken);
