@@ -364,7 +364,7 @@ mod tests {
         let _dir = Leftover::empty_dir(made.clone());
         let _file = Leftover::file(made.join("temp"));
         let _terminal = remember_terminal();
-        let _guard = install(move |interrupt, published| say(&format!("{interrupt:?} {published:?}"))).unwrap();
+        let _guard = install(move |interrupt, published| say(&format!("{interrupt:?}\n{published:?}"))).unwrap();
         assert!(matches!(install(|_, _| {}), Err(InterruptError::AlreadyInstalled)));
         if std::env::var("DVKEY_TEST_SCENE").unwrap() == "critical" {
             critical(|| {
@@ -381,12 +381,13 @@ mod tests {
 
     #[test]
     fn a_signal_cleans_up_and_exits_130() {
-        for (signal, name) in [(Signal::INT, "Int []"), (Signal::TERM, "Term []"), (Signal::HUP, "Hup []")] {
+        for (signal, name) in [(Signal::INT, "Int"), (Signal::TERM, "Term"), (Signal::HUP, "Hup")] {
             let dir = tempfile::tempdir().unwrap();
             let (mut child, mut lines) = start(dir.path(), "plain");
             assert!(dir.path().join("made/temp").exists());
             send(&child, signal);
             expect_line(&mut lines, name);
+            expect_line(&mut lines, "[]");
             assert_eq!(child.wait().unwrap().code(), Some(EXIT_INTERRUPTED));
             assert!(!dir.path().join("made").exists());
         }
@@ -400,7 +401,7 @@ mod tests {
         send(&child, Signal::INT);
         send(&child, Signal::INT);
         send(&child, Signal::TERM);
-        expect_line(&mut lines, "Int [\"finished\"]");
+        expect_line(&mut lines, "[\"finished\"]");
         assert_eq!(child.wait().unwrap().code(), Some(EXIT_INTERRUPTED));
         assert!(dir.path().join("finished").exists());
         assert!(begun.elapsed() < Duration::from_secs(10));
