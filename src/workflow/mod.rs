@@ -4,6 +4,7 @@ pub mod inspect;
 pub mod inventory;
 pub mod open;
 mod parallel;
+mod queue;
 pub mod split;
 pub mod unlock;
 pub mod verify;

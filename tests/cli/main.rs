@@ -15,6 +15,7 @@ mod about;
 mod crash;
 mod hostile;
 mod ids;
+mod kdf;
 mod keystore_maker;
 mod leaks;
 mod open;

@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 pub use path::Path;
 
 /// A derivation with its parameters. Only the first 32 bytes of the output are ever used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Kdf {
     /// scrypt; see [`Kdf::memory`] for what it takes.
     Scrypt {
