@@ -13,17 +13,17 @@ use crate::machine::memory::Budget;
 
 /// What the machine lends for opening keystores.
 #[derive(Clone, Copy)]
-pub struct Resources<'a> {
+pub(super) struct Resources<'a> {
     /// How scrypt is computed.
-    pub kdf: Tested,
+    pub(super) kdf: Tested,
     /// The memory for key derivation.
-    pub memory: &'a Budget,
+    pub(super) memory: &'a Budget,
     /// How many workers.
-    pub jobs: usize,
+    pub(super) jobs: usize,
 }
 
 /// Whoever wants keystores opened. All of it is called from several threads.
-pub trait Client: Sync {
+pub(super) trait Client: Sync {
     /// The password of a keystore, when its turn comes; `None` when it is not to be opened after all.
     fn password(&self, position: usize) -> Option<Password>;
 
@@ -35,7 +35,7 @@ pub trait Client: Sync {
 ///
 /// The memory is cut into equal parts, one for each worker, and fewer workers where a part could not hold the largest
 /// derivation; the others open what takes no memory. A worker keeps its part until nothing is left that it can open.
-pub fn open_all(
+pub(super) fn open_all(
     all: &[&Keystore],
     positions: impl Iterator<Item = usize>,
     resources: Resources<'_>,
@@ -79,7 +79,11 @@ pub fn open_all(
 ///
 /// # Errors
 /// [`UnlockError`].
-pub fn open_one(keystore: &Keystore, password: &Password, resources: Resources<'_>) -> Result<Unlocked, UnlockError> {
+pub(super) fn open_one(
+    keystore: &Keystore,
+    password: &Password,
+    resources: Resources<'_>,
+) -> Result<Unlocked, UnlockError> {
     let wanted = keystore.envelope.kdf.memory();
     let _permit = resources.memory.acquire(wanted);
     let mut deriver = Deriver::new(resources.kdf, wanted);
@@ -111,10 +115,21 @@ impl Parts {
 /// Derivations that can be made side by side: those that take most memory first, so that an arena seldom grows.
 type Shape = (Reverse<u64>, Option<(u8, u32, u32)>);
 
+/// The keystores of one shape that still wait, and how many there were. Twins stand together.
+#[derive(Default)]
+struct Waiting {
+    left: VecDeque<Vec<usize>>,
+    at_first: usize,
+}
+
+/// A table costs time before it is used and after: the system clears it, and it is wiped. Beyond the fourth, a worker
+/// takes only as many as it will use so often.
+const USES: usize = 4;
+
 /// What waits, by shape. Keystores with the same parameters and salt stay together, so that those that have the same
 /// password, too, are derived once.
 struct Queue<'a> {
-    waiting: Mutex<BTreeMap<Shape, VecDeque<Vec<usize>>>>,
+    waiting: Mutex<BTreeMap<Shape, Waiting>>,
     all: &'a [&'a Keystore],
     keystores: usize,
     largest: u64,
@@ -135,14 +150,15 @@ impl<'a> Queue<'a> {
             own.push(at);
         }
         let largest = order.iter().map(|kdf| kdf.memory()).max().unwrap_or(0);
-        let mut waiting: BTreeMap<Shape, VecDeque<Vec<usize>>> = BTreeMap::new();
+        let mut waiting: BTreeMap<Shape, Waiting> = BTreeMap::new();
         for kdf in order {
             let shape = match kdf {
                 Kdf::Scrypt { log_n, r, p, .. } => Some((*log_n, *r, *p)),
                 Kdf::Pbkdf2 { .. } => None,
             };
             let group = waiting.entry((Reverse(kdf.memory()), shape)).or_default();
-            group.extend(twins.remove(kdf));
+            group.left.extend(twins.remove(kdf));
+            group.at_first += 1;
         }
         Self { waiting: Mutex::new(waiting), all, keystores, largest }
     }
@@ -153,12 +169,14 @@ impl<'a> Queue<'a> {
         let path = path.path();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         for ((Reverse(memory), _), group) in waiting.iter_mut() {
-            let first = group.front().and_then(|twins| self.all.get(*twins.first()?));
+            let first = group.left.front().and_then(|twins| self.all.get(*twins.first()?));
             let Some(keystore) = first.filter(|_| *memory <= part) else { continue };
             let lanes = Deriver::lanes(path, &keystore.envelope.kdf, part);
-            let fair = group.len().div_ceil(holders).next_multiple_of(path.width());
-            let count = lanes.min(fair).min(group.len());
-            return group.drain(..count).flatten().collect();
+            let share = |keystores: usize| keystores.div_ceil(holders);
+            let fair = share(group.left.len()).next_multiple_of(path.width());
+            let worth = share(group.at_first).div_ceil(USES).max(USES).next_multiple_of(path.width());
+            let count = lanes.min(fair).min(worth).min(group.left.len());
+            return group.left.drain(..count).flatten().collect();
         }
         Vec::new()
     }
@@ -220,6 +238,22 @@ mod tests {
             assert!(groups.contains(&vec![0, 3]));
             // One table each, of two that there are.
             assert_eq!(taken(&mixed, 1 << 20, 1, Path::Scalar), [vec![0], vec![3], vec![4], vec![2], vec![5]]);
+        }
+    }
+
+    #[test]
+    fn tables_are_taken_where_they_are_used() {
+        let sizes = |count: u8, holders| {
+            let kdfs: Vec<_> = (0..count).map(|salt| (10, 1, salt)).collect();
+            let groups = taken(&kdfs, 1 << 30, holders, Path::Avx512);
+            groups.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        if Path::Avx512.is_supported() {
+            // The last ones are shared out between the workers.
+            assert_eq!(sizes(64, 2), [8, 8, 8, 8, 8, 8, 8, 4, 4]);
+            assert_eq!(sizes(96, 2), [12, 12, 12, 12, 12, 12, 12, 8, 4]);
+            assert_eq!(sizes(10, 1), [4, 4, 2]);
+            assert_eq!(sizes(2, 2), [2]);
         }
     }
 
