@@ -1,5 +1,4 @@
 //! dvkey: keys of distributed Ethereum validators, split, verified and explained, offline.
-#![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod crypto;

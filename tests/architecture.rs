@@ -20,8 +20,9 @@ const FLOORS: [(&str, u8); 7] =
 /// Files at the root of `src` that only join the floors.
 const DOORS: [&str; 2] = ["src/lib.rs", "src/main.rs"];
 
-/// The only file with unsafe code: blst's scalar functions have no safe form.
-const UNSAFE_FILE: &str = "ceremony/src/scalar.rs";
+/// The only files with unsafe code: blst's scalar functions have no safe form, and neither has the call of a function for
+/// a CPU that was asked what it can.
+const UNSAFE_FILES: [&str; 2] = ["ceremony/src/scalar.rs", "src/crypto/kdf/path.rs"];
 
 /// Lines of a source file, at most.
 const CEILING: usize = 700;
@@ -70,10 +71,10 @@ fn no_file_outgrows_the_ceiling() {
 }
 
 #[test]
-fn unsafe_code_lives_in_one_file() {
+fn unsafe_code_lives_in_two_files() {
     let mut wrong = places(&["src", "ceremony/src", "tests"], |word, _| word == "unsafe");
-    wrong.retain(|place| !place.starts_with(&format!("{UNSAFE_FILE}:")));
-    refuse(&wrong, "unsafe code is in ceremony/src/scalar.rs and nowhere else");
+    wrong.retain(|place| !UNSAFE_FILES.iter().any(|file| place.starts_with(&format!("{file}:"))));
+    refuse(&wrong, "unsafe code is in the files that tests/architecture.rs names, and nowhere else");
 }
 
 #[test]

@@ -215,7 +215,7 @@ pub(crate) struct SplitArguments {
 /// How much of the machine may be used to open keystores.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct EffortArguments {
-    /// Keystores at a time [default: as many as there are cores]
+    /// Workers, each of which opens several keystores at a time [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
     /// Memory for key derivation, such as 2GiB [default: nine tenths of what is free]

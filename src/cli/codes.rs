@@ -94,6 +94,7 @@ codes! {
     ExplainUnknown = "explain.unknown", Refused;
     MachineRandomness = "machine.randomness", Environment;
     MachineOffline = "machine.offline", Environment;
+    MachineKdf = "machine.kdf", Refused;
     MachineSignals = "machine.signals", Environment;
     InternalSelfCheck = "internal.self-check", Bug;
     InternalBug = "internal.bug", Bug;

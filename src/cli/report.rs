@@ -12,6 +12,7 @@ use super::codes::Code;
 use super::exit::Exit;
 use super::ui::words::count;
 use crate::crypto::kdf::KdfError;
+use crate::crypto::kdf::self_test::PathError;
 use crate::crypto::keystore_cipher::EnvelopeError;
 use crate::format::keystore::{KeystoreError, UnlockError};
 use crate::format::operator_keystore::OperatorKeyFileError;
@@ -97,6 +98,16 @@ impl Failure {
     pub(crate) fn signals(error: InterruptError) -> Self {
         Self::new(Code::MachineSignals, "signals cannot be handled, so that Ctrl-C could leave things behind")
             .cause(error.to_string())
+    }
+
+    pub(crate) fn kdf_path(error: &PathError) -> Self {
+        match error {
+            PathError::NotSupported(_) => Self::new(Code::MachineKdf, error.to_string())
+                .hint("unset DVKEY_KDF, and the best that this CPU has is taken"),
+            PathError::WrongAnswer(_) => Self::new(Code::InternalSelfCheck, error.to_string())
+                .cause("known answers were computed before any password was read; they did not come out")
+                .hint("make no keys on this machine"),
+        }
     }
 
     pub(crate) fn offline(error: OfflineError) -> Self {

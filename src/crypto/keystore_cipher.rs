@@ -6,6 +6,7 @@ use dvkey_ceremony::SecretBytes;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::kdf::group::{Deriver, Job};
 use super::kdf::{DerivedKey, Kdf, KdfError};
 use super::password::{Password, Reading};
 
@@ -60,6 +61,37 @@ impl Envelope {
         ctr::Ctr128BE::<Aes128>::new(key.cipher_key().into(), &iv.into()).apply_keystream(&mut ciphertext);
         let checksum = Sha256::new_with_prefix(key.checksum_key()).chain_update(&ciphertext).finalize().into();
         Ok(Self { kdf, checksum, iv, ciphertext })
+    }
+
+    /// As [`Envelope::open`], for several at once. The results come in the order of the envelopes; only those that the
+    /// standard reading does not open are tried with the other one.
+    pub fn open_all(
+        envelopes: &[(&Self, &Password)],
+        deriver: &mut Deriver,
+    ) -> Vec<Result<(SecretBytes, Reading), EnvelopeError>> {
+        let mut results = Self::open_all_as(envelopes, Reading::Standard, deriver);
+        let again = |result: &Result<_, _>, password: &Password| {
+            matches!(result, Err(EnvelopeError::WrongPassword)) && password.readings_differ()
+        };
+        let (slots, envelopes): (Vec<_>, Vec<_>) =
+            results.iter_mut().zip(envelopes).filter(|(result, (_, password))| again(result, password)).unzip();
+        let envelopes: Vec<_> = envelopes.into_iter().copied().collect();
+        for (slot, result) in slots.into_iter().zip(Self::open_all_as(&envelopes, Reading::Wealdtech, deriver)) {
+            *slot = result;
+        }
+        results
+    }
+
+    fn open_all_as(
+        envelopes: &[(&Self, &Password)],
+        reading: Reading,
+        deriver: &mut Deriver,
+    ) -> Vec<Result<(SecretBytes, Reading), EnvelopeError>> {
+        let passwords: Vec<_> = envelopes.iter().map(|(_, password)| password.read_as(reading)).collect();
+        let jobs: Vec<_> =
+            envelopes.iter().zip(&passwords).map(|((own, _), password)| Job { kdf: &own.kdf, password }).collect();
+        let keys = deriver.derive(&jobs);
+        envelopes.iter().zip(keys).map(|((own, _), key)| Ok((own.open_with(&key?)?, reading))).collect()
     }
 
     fn open_as(&self, password: &Password, reading: Reading) -> Result<(SecretBytes, Reading), EnvelopeError> {

@@ -1,9 +1,10 @@
 //! EIP-2335 keystores, version 4.
 
 use dvkey_ceremony::bls::SecretKeyError;
-use dvkey_ceremony::{PublicKey, SecretKey};
+use dvkey_ceremony::{PublicKey, SecretBytes, SecretKey};
 
 use super::json::{Field, FieldError, FieldProblem, Json, JsonError};
+use crate::crypto::kdf::group::Deriver;
 use crate::crypto::kdf::{Kdf, KdfError, KdfLimits};
 use crate::crypto::keystore_cipher::{Envelope, EnvelopeError};
 use crate::crypto::password::{Password, Reading};
@@ -127,7 +128,18 @@ impl Keystore {
     /// # Errors
     /// [`UnlockError`].
     pub fn unlock(&self, password: &Password) -> Result<Unlocked, UnlockError> {
-        let (secret, reading) = self.envelope.open(password)?;
+        self.unlocked(self.envelope.open(password))
+    }
+
+    /// As [`Keystore::unlock`], for several at once; the results come in the order of the keystores.
+    pub fn unlock_all(keystores: &[(&Self, &Password)], deriver: &mut Deriver) -> Vec<Result<Unlocked, UnlockError>> {
+        let envelopes: Vec<_> = keystores.iter().map(|(keystore, password)| (&keystore.envelope, *password)).collect();
+        let opened = Envelope::open_all(&envelopes, deriver);
+        keystores.iter().zip(opened).map(|((keystore, _), opened)| keystore.unlocked(opened)).collect()
+    }
+
+    fn unlocked(&self, opened: Result<(SecretBytes, Reading), EnvelopeError>) -> Result<Unlocked, UnlockError> {
+        let (secret, reading) = opened?;
         let secret_key = SecretKey::from_be_bytes(secret.expose())?;
         let public_key = secret_key.public_key();
         if self.public_key.is_some_and(|named| named != *public_key.as_bytes()) {

@@ -114,10 +114,12 @@ pub struct CheckFacts {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunFacts {
-    /// Keystores opened at a time.
+    /// Workers that opened keystores.
     pub jobs: usize,
     /// The memory for key derivation, in bytes.
     pub memory: u64,
+    /// How scrypt was computed.
+    pub key_derivation: &'static str,
     /// Whether the right to open a socket was dropped first.
     pub offline_enforced: bool,
 }

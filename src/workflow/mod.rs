@@ -6,6 +6,7 @@ pub mod inventory;
 pub mod open;
 mod parallel;
 pub mod payload;
+mod queue;
 pub mod recover;
 pub mod split;
 pub mod unlock;

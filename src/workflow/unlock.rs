@@ -8,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use dvkey_ceremony::PublicKey;
 
 use super::inventory::FoundKeystore;
+use super::queue::{self, Client, Resources};
+use crate::crypto::kdf::self_test::Tested;
 use crate::crypto::keystore_cipher::EnvelopeError;
 use crate::crypto::operator_key::SealError;
 use crate::crypto::password::Password;
@@ -40,7 +42,9 @@ pub struct UnlockPorts<'a> {
     pub passwords: &'a dyn Passwords,
     /// The memory for key derivation.
     pub memory: &'a Budget,
-    /// How many keystores at a time.
+    /// How scrypt is computed.
+    pub kdf: Tested,
+    /// How many workers.
     pub jobs: usize,
 }
 
@@ -114,6 +118,7 @@ pub fn unlock_all<T: Send>(
     heard: &(dyn Fn(usize, Result<&T, &Refusal>) + Sync),
 ) -> Result<Vec<T>, Refused> {
     let run = Run {
+        keystores,
         ports,
         make,
         heard,
@@ -123,35 +128,21 @@ pub fn unlock_all<T: Send>(
         corrections: AtomicUsize::new(0),
     };
     let total = keystores.len();
-    let mut waiting = keystores.iter().copied().enumerate();
-    if ports.passwords.try_first_alone() {
-        for (position, keystore) in waiting.by_ref().take(1) {
-            run.open_and_keep(position, keystore);
-            run.ask_again(position, keystore, usize::MAX);
-            if run.is_refused(position) {
-                let untried =
-                    waiting.map(|(_, keystore)| Refusal { path: keystore.path.clone(), cause: RefusalCause::NotTried });
-                let refusals = run.into_results().into_iter().filter_map(Result::err).chain(untried).collect();
-                return Err(Refused { refusals, total });
-            }
+    let mut first = 0;
+    if let Some(keystore) = keystores.first().filter(|_| ports.passwords.try_first_alone()) {
+        first = 1;
+        run.open_and_keep(0, keystore);
+        run.ask_again(0, keystore, usize::MAX);
+        if run.is_refused(0) {
+            let untried = keystores.iter().skip(first);
+            let untried =
+                untried.map(|keystore| Refusal { path: keystore.path.clone(), cause: RefusalCause::NotTried });
+            let refusals = run.into_results().into_iter().filter_map(Result::err).chain(untried).collect();
+            return Err(Refused { refusals, total });
         }
     }
-    let waiting = Mutex::new(waiting);
-    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || {
-        while let Some((position, keystore)) = next() {
-            run.open_and_keep(position, keystore);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..ports.jobs.clamp(1, total.max(1)) {
-            // Where the system gives no more threads, the ones there are do the work.
-            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                break;
-            }
-        }
-        work();
-    });
+    let all: Vec<_> = keystores.iter().map(|keystore| &keystore.keystore).collect();
+    queue::open_all(&all, first..total, run.resources(), &run);
     let known = run.corrections.load(Ordering::Relaxed);
     for (position, keystore) in keystores.iter().enumerate() {
         run.ask_again(position, keystore, known);
@@ -179,6 +170,7 @@ type Opened<T> = Result<(PublicKey, T), Refusal>;
 
 /// The state that the workers share.
 struct Run<'a, T> {
+    keystores: &'a [&'a FoundKeystore],
     ports: UnlockPorts<'a>,
     make: &'a (dyn Fn(usize, Unlocked) -> Result<T, RefusalCause> + Sync),
     heard: &'a (dyn Fn(usize, Result<&T, &Refusal>) + Sync),
@@ -189,17 +181,28 @@ struct Run<'a, T> {
     corrections: AtomicUsize,
 }
 
-impl<T> Run<'_, T> {
+impl<T: Send> Run<'_, T> {
+    fn resources(&self) -> Resources<'_> {
+        Resources { kdf: self.ports.kdf, memory: self.ports.memory, jobs: self.ports.jobs }
+    }
+
     fn open_and_keep(&self, position: usize, keystore: &FoundKeystore) {
+        if let Some(password) = self.password(position) {
+            self.keep(position, keystore, self.open(position, keystore, &password));
+        }
+    }
+
+    fn password_of(&self, position: usize, keystore: &FoundKeystore) -> Result<Password, RefusalCause> {
         let hopeless =
             self.right.load(Ordering::Relaxed) == 0 && self.wrong.load(Ordering::Relaxed) >= WRONG_PASSWORDS_TO_STOP;
-        let result = if hopeless {
-            Err(RefusalCause::NotTried)
-        } else {
-            let password = self.ports.passwords.get(position, keystore);
-            password.and_then(|password| self.open(position, keystore, &password))
-        };
-        self.keep(position, keystore, result);
+        if hopeless {
+            return Err(RefusalCause::NotTried);
+        }
+        let wanted = keystore.keystore.envelope.kdf.memory();
+        if !self.ports.memory.try_fits(wanted) {
+            return Err(RefusalCause::Memory { wanted, budget: self.ports.memory.total() });
+        }
+        self.ports.passwords.get(position, keystore)
     }
 
     /// Asks a person for the password of a keystore that did not open, as often as there are tries. A correction that
@@ -227,17 +230,11 @@ impl<T> Run<'_, T> {
         keystore: &FoundKeystore,
         password: &Password,
     ) -> Result<(PublicKey, T), RefusalCause> {
-        let unlocked = self.unlock(keystore, password)?;
-        Ok((unlocked.public_key, (self.make)(position, unlocked)?))
+        self.make(position, queue::open_one(&keystore.keystore, password, self.resources())?)
     }
 
-    fn unlock(&self, keystore: &FoundKeystore, password: &Password) -> Result<Unlocked, RefusalCause> {
-        let wanted = keystore.keystore.envelope.kdf.memory();
-        if !self.ports.memory.try_fits(wanted) {
-            return Err(RefusalCause::Memory { wanted, budget: self.ports.memory.total() });
-        }
-        let _permit = self.ports.memory.acquire(wanted);
-        Ok(keystore.keystore.unlock(password)?)
+    fn make(&self, position: usize, unlocked: Unlocked) -> Result<(PublicKey, T), RefusalCause> {
+        Ok((unlocked.public_key, (self.make)(position, unlocked)?))
     }
 
     fn keep(&self, position: usize, keystore: &FoundKeystore, result: Result<(PublicKey, T), RefusalCause>) {
@@ -274,6 +271,20 @@ impl<T> Run<'_, T> {
     fn into_results(self) -> Vec<Opened<T>> {
         let results = self.results.into_inner().unwrap_or_else(PoisonError::into_inner);
         results.into_iter().flatten().collect()
+    }
+}
+
+impl<T: Send> Client for Run<'_, T> {
+    fn password(&self, position: usize) -> Option<Password> {
+        let keystore = self.keystores.get(position)?;
+        self.password_of(position, keystore).map_err(|cause| self.keep(position, keystore, Err(cause))).ok()
+    }
+
+    fn opened(&self, position: usize, result: Result<Unlocked, UnlockError>) {
+        if let Some(keystore) = self.keystores.get(position) {
+            let result = result.map_err(RefusalCause::from).and_then(|unlocked| self.make(position, unlocked));
+            self.keep(position, keystore, result);
+        }
     }
 }
 

@@ -1,7 +1,10 @@
-//! Whole runs of the program beside the key derivation alone: `cargo bench --bench whole`.
+//! Whole runs of the program: `cargo bench --bench whole`.
 //!
-//! For each size: `dvkey split` over a folder of keystores, as a process, and the same number of derivations with the
-//! same library on as many threads, in this process. Times are the medians of several runs, taken in turn.
+//! `dvkey split` over a folder of keystores, as a process: 64 usual keystores and one alone on every path of the key
+//! derivation that this CPU has, and 1,000 keystores with a derivation that costs nothing. User and system time stand
+//! apart, since the system's part is the first use of memory, which differs between machines as little else does. Runs
+//! on the paths are made in turn, so that other load on the machine falls on all of them; times are medians.
+//! `DVKEY_BENCH_RUNS` says how many runs (3).
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -15,129 +18,125 @@ mod keystore_maker;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use dvkey::crypto::kdf::Kdf;
-use dvkey_ceremony::SecretBytes;
+use dvkey::crypto::kdf::Path as KdfPath;
 use keystore_maker::{keystore, scrypt_keystore, secret};
 use serde_json::Value;
 
 const OWNER: &str = "0x81592c3DE184A3E2c0DCB5a261BC107Bfa91f494";
 
-/// Wall-clock and processor seconds.
+/// What a run took: seconds, and bytes at the highest.
 #[derive(Clone, Copy)]
 struct Cost {
     wall: f64,
-    cpu: f64,
+    user: f64,
+    system: f64,
+    memory: f64,
 }
 
 fn main() {
+    let runs = std::env::var("DVKEY_BENCH_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(3);
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("{jobs} threads; seconds, medians; the ratio is the whole run to the derivations alone\n");
-    println!(
-        "| n  | keystores | KDF    | wall  | CPU   | CPU ms/key | KDF wall | KDF CPU | wall ratio | CPU ratio | other CPU ms/key |"
-    );
-    println!(
-        "|----|-----------|--------|-------|-------|------------|----------|---------|------------|-----------|------------------|"
-    );
+    println!("{}, {jobs} threads, medians of {runs} runs\n", cpu_name());
+    println!("| keystores | operators | KDF    | path   | rows/s | user ms/row | system ms/row | peak MiB |");
+    println!("|-----------|-----------|--------|--------|--------|-------------|---------------|----------|");
+    let mut paths: Vec<_> = KdfPath::ALL.into_iter().filter(|path| path.is_supported()).collect();
+    paths.reverse();
+    for count in [64, 1] {
+        measure("P01", (count, 4), true, &paths, runs);
+    }
     for (vector, n) in [("P01", 4), ("P05", 13)] {
-        for (count, standard, runs) in
-            [(1, false, 9), (10, false, 9), (50, false, 9), (1, true, 5), (10, true, 3), (50, true, 1)]
-        {
-            let folder = tempfile::tempdir().unwrap();
-            let kdf = prepare(folder.path(), vector, count, standard);
-            let mut whole = Vec::new();
-            let mut alone = Vec::new();
-            for _ in 0..runs {
-                whole.push(measure(|| run(folder.path())));
-                alone.push(measure(|| derive(&kdf, count, jobs)));
-            }
-            let (whole, alone) = (median(&whole), median(&alone));
-            let keys = f64::from(count);
-            println!(
-                "| {n:<2} | {count:<9} | {:<6} | {:<5.3} | {:<5.2} | {:<10.1} | {:<8.3} | {:<7.2} | {:<10.3} | {:<9.3} | {:<16.2} |",
-                if standard { "scrypt" } else { "cheap" },
-                whole.wall,
-                whole.cpu,
-                whole.cpu / keys * 1000.0,
-                alone.wall,
-                alone.cpu,
-                whole.wall / alone.wall.max(1e-9),
-                whole.cpu / alone.cpu.max(1e-9),
-                (whole.cpu - alone.cpu) / keys * 1000.0,
-            );
-        }
+        measure(vector, (1000, n), false, paths.get(..1).unwrap_or_default(), runs);
     }
 }
 
-/// Makes the keystores; returns the derivation that each of them asks for.
-fn prepare(folder: &Path, vector: &str, count: u8, standard: bool) -> Kdf {
+fn measure(vector: &str, (count, n): (u16, u8), standard: bool, paths: &[KdfPath], runs: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path(), vector, count, standard);
+    let mut costs = vec![Vec::new(); paths.len()];
+    for _ in 0..runs {
+        for (path, costs) in paths.iter().zip(&mut costs) {
+            costs.push(run(folder.path(), *path));
+        }
+    }
+    for (path, costs) in paths.iter().zip(&costs) {
+        let rows = f64::from(count);
+        let median = |what: fn(&Cost) -> f64| {
+            let mut values: Vec<_> = costs.iter().map(what).collect();
+            values.sort_by(f64::total_cmp);
+            values[values.len() / 2]
+        };
+        println!(
+            "| {count:<9} | {n:<9} | {:<6} | {:<6} | {:<6.1} | {:<11.2} | {:<13.2} | {:<8.0} |",
+            if standard { "scrypt" } else { "cheap" },
+            path.name(),
+            rows / median(|cost| cost.wall),
+            median(|cost| cost.user) / rows * 1000.0,
+            median(|cost| cost.system) / rows * 1000.0,
+            median(|cost| cost.memory) / 1024.0,
+        );
+    }
+}
+
+fn cpu_name() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("model name"));
+    line.map_or("unknown CPU".to_owned(), |name| name.trim_start_matches(['\t', ' ', ':']).to_owned())
+}
+
+/// Makes the keystores. All secrets and salts differ.
+fn prepare(folder: &Path, vector: &str, count: u16, standard: bool) {
     let path = format!("{}/fixtures/ssv-split/{vector}.json", env!("CARGO_MANIFEST_DIR"));
     let vector: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     std::fs::write(folder.join("operators.json"), serde_json::to_vec(&vector["operatorsInputOrder"]).unwrap()).unwrap();
     std::fs::write(folder.join("pw"), "password").unwrap();
     std::fs::create_dir(folder.join("keystores")).unwrap();
     for number in 1..=count {
-        let made = if standard {
-            scrypt_keystore(&secret(number), b"password", 1 << 18)
-        } else {
-            keystore(&secret(number), b"password")
-        };
+        let [high, low] = number.to_be_bytes();
+        let mut secret = secret(low);
+        secret[30] = high;
+        let made =
+            if standard { scrypt_keystore(&secret, b"password", 1 << 18) } else { keystore(&secret, b"password") };
         std::fs::write(folder.join(format!("keystores/{number}.json")), made.to_string()).unwrap();
-    }
-    match standard {
-        true => Kdf::scrypt(1 << 18, 8, 1, vec![9; 32]).unwrap(),
-        false => Kdf::Pbkdf2 { c: 16, salt: vec![9; 32] },
     }
 }
 
-fn run(folder: &Path) {
-    let status = Command::new(env!("CARGO_BIN_EXE_dvkey"))
+fn run(folder: &Path, path: KdfPath) -> Cost {
+    let (started, (user, system)) = (Instant::now(), children_seconds());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_dvkey"))
         .current_dir(folder)
+        .env("DVKEY_KDF", path.name())
         .args(["split", "keystores", "--operators", "operators.json", "--owner", OWNER, "--nonce", "0"])
         .args(["--network", "hoodi", "--password-file", "pw", "--out", "out", "--force", "-q", "--no-input"])
         .stdout(Stdio::null())
-        .status()
+        .spawn()
         .unwrap();
-    assert!(status.success());
-}
-
-fn derive(kdf: &Kdf, count: u8, jobs: usize) {
-    let left = AtomicUsize::new(count.into());
-    let take = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
-    std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                while take() {
-                    kdf.derive(&SecretBytes::new(b"password".to_vec())).unwrap();
-                }
-            });
+    let mut memory = 0.0_f64;
+    let status = loop {
+        memory = memory.max(peak(child.id()));
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
         }
-    });
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let wall = started.elapsed().as_secs_f64();
+    assert!(status.success());
+    let (user_after, system_after) = children_seconds();
+    Cost { wall, user: user_after - user, system: system_after - system, memory }
 }
 
-fn measure(work: impl FnOnce()) -> Cost {
-    let (started, before) = (Instant::now(), cpu_seconds());
-    work();
-    Cost { wall: started.elapsed().as_secs_f64(), cpu: cpu_seconds() - before }
+/// The most memory that a process has had at once, in KiB.
+fn peak(process: u32) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0.0)
 }
 
-/// User and system time of this process and of the children it waited for.
-fn cpu_seconds() -> f64 {
+/// User and system time of the children that this process waited for.
+fn children_seconds() -> (f64, f64) {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    // Fields 14 to 17 of proc(5), in ticks of a hundredth of a second.
-    fields[11..15].iter().map(|field| field.parse::<f64>().unwrap() / 100.0).sum()
-}
-
-fn median(costs: &[Cost]) -> Cost {
-    let middle = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
-    Cost {
-        wall: middle(costs.iter().map(|cost| cost.wall).collect()),
-        cpu: middle(costs.iter().map(|cost| cost.cpu).collect()),
-    }
+    // Fields 16 and 17 of proc(5), in ticks of a hundredth of a second.
+    (fields[13].parse::<f64>().unwrap() / 100.0, fields[14].parse::<f64>().unwrap() / 100.0)
 }

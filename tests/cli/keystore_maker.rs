@@ -20,7 +20,7 @@ pub(crate) fn keystore(secret: &[u8], password: &[u8]) -> Value {
     encrypt(
         secret,
         password,
-        &Kdf::Pbkdf2 { c: 16, salt: vec![9; 32] },
+        &Kdf::Pbkdf2 { c: 16, salt: salt(secret) },
         json!({"c": 16, "prf": "hmac-sha256"}),
         "pbkdf2",
     )
@@ -28,8 +28,13 @@ pub(crate) fn keystore(secret: &[u8], password: &[u8]) -> Value {
 
 /// The same with scrypt.
 pub(crate) fn scrypt_keystore(secret: &[u8], password: &[u8], n: u64) -> Value {
-    let kdf = Kdf::scrypt(n, 8, 1, vec![9; 32]).unwrap();
+    let kdf = Kdf::scrypt(n, 8, 1, salt(secret)).unwrap();
     encrypt(secret, password, &kdf, json!({"n": n, "r": 8, "p": 1}), "scrypt")
+}
+
+/// A salt of its own for each secret, as real keystores have.
+fn salt(secret: &[u8]) -> Vec<u8> {
+    Sha256::new_with_prefix(b"salt").chain_update(secret).finalize().to_vec()
 }
 
 fn encrypt(secret: &[u8], password: &[u8], kdf: &Kdf, mut parameters: Value, function: &str) -> Value {
@@ -39,7 +44,7 @@ fn encrypt(secret: &[u8], password: &[u8], kdf: &Kdf, mut parameters: Value, fun
     ctr::Ctr128BE::<Aes128>::new(key.cipher_key().into(), &iv.into()).apply_keystream(&mut message);
     let checksum = Sha256::new_with_prefix(key.checksum_key()).chain_update(&message).finalize();
     parameters["dklen"] = 32.into();
-    parameters["salt"] = hex::encode([9; 32]).into();
+    parameters["salt"] = hex::encode(salt(secret)).into();
     let public_key = SecretKey::from_be_bytes(secret).map(|key| hex::encode(key.public_key().as_bytes()));
     json!({
         "crypto": {

@@ -17,6 +17,7 @@ mod deposit;
 mod foreign_ceremonies;
 mod hostile;
 mod ids;
+mod kdf;
 mod keystore_maker;
 mod leaks;
 mod open;

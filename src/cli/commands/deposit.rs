@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use dvkey_ceremony::Address;
 use serde::Serialize;
 
-use super::unlock::{must_fit, supply};
+use super::unlock::{kdf_path, must_fit, supply};
 use super::{parse_amount, parse_withdrawal_address};
 use crate::cli::args::{CredentialsName, DepositArguments, NetworkName};
 use crate::cli::codes::Code;
@@ -68,10 +68,12 @@ pub(in crate::cli) fn run(
         let last_six = address.get(36..).unwrap_or_default();
         prompt::read_back(printer, "Type the last six characters of the withdrawal address:", last_six)?;
     }
+    let kdf = kdf_path()?;
     let output = OutputDir::prepare(&out, &[&plan.file_name], false).map_err(|error| Failure::write_once(&error))?;
     let passwords = supply(&arguments.passwords, passwords, &keystores, printer, present)?;
     let memory = Budget::new(memory);
-    let unlocking = UnlockPorts { passwords: &passwords, memory: &memory, jobs: arguments.effort.jobs_or_default() };
+    let jobs = arguments.effort.jobs_or_default();
+    let unlocking = UnlockPorts { passwords: &passwords, memory: &memory, kdf, jobs };
     let done = make(&plan, unlocking, output, printer)?;
     show_done(&plan, &done, printer);
     Ok(Exit::Done)

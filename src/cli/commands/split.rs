@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use dvkey_ceremony::{Address, Nonce, OperatorId};
 use serde::Serialize;
 
-use super::unlock::{Supply, must_fit, supply};
+use super::unlock::{Supply, kdf_path, must_fit, supply};
 use super::{parse_nonce, parse_owner, read_operators, wrapping_ids};
 use crate::cli::args::{NetworkName, SplitArguments};
 use crate::cli::codes::Code;
@@ -17,6 +17,7 @@ use crate::cli::ui::progress::Progress;
 use crate::cli::ui::prompt;
 use crate::cli::ui::words::{count, ids, nonces, printable, short_key};
 use crate::crypto::digest::Sha256Digest;
+use crate::crypto::kdf::self_test::Tested;
 use crate::crypto::password::Reading;
 use crate::format::network::Network;
 use crate::format::operators::{Cluster, OperatorList};
@@ -37,6 +38,7 @@ pub(in crate::cli) fn run(
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     one_user_of_stdin(arguments)?;
+    let kdf = kdf_path()?;
     let person = Person { arguments, printer, present: !arguments.no_input && printer.interactive() };
     let inventory =
         inventory(&arguments.keystores, arguments.effort.kdf_limits()).map_err(|error| Failure::inventory(&error))?;
@@ -70,7 +72,7 @@ pub(in crate::cli) fn run(
     }
     let output = OutputDir::prepare(&out, &OUTPUT_FILES, arguments.force).map_err(|error| Failure::write(&error))?;
     let passwords = supply(&arguments.passwords, passwords, &found, printer, person.present)?;
-    let done = make(&plan, &passwords, output, (memory, offline_enforced), arguments, printer)?;
+    let done = make(&plan, &passwords, output, (kdf, memory, offline_enforced), arguments, printer)?;
     show_done(&plan, &done, &out, printer);
     Ok(Exit::Done)
 }
@@ -369,13 +371,19 @@ fn make(
     plan: &Plan,
     passwords: &Supply<'_>,
     output: OutputDir,
-    (memory, offline_enforced): (u64, bool),
+    (kdf, memory, offline_enforced): (Tested, u64, bool),
     arguments: &SplitArguments,
     printer: &Printer,
 ) -> Result<Done, Failure> {
     let jobs = arguments.effort.jobs_or_default();
     let memory = Budget::new(memory);
-    printer.detail(&format!("{} at a time, up to {} for key derivation", jobs, format_size(memory.total())));
+    printer.detail(&format!(
+        "{}, up to {} for key derivation ({}, {} at once)",
+        count(jobs, "worker"),
+        format_size(memory.total()),
+        kdf.path().name(),
+        kdf.path().lanes()
+    ));
     let progress = Progress::start(printer, plan.keystores.len(), "splitting");
     let events = |event: Event<'_>| match event {
         Event::Split { keystore, public_key, reading } => {
@@ -402,7 +410,7 @@ fn make(
         Event::Publishing => printer.detail("publishing"),
     };
     let created_at = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-    let ports = Ports { passwords, memory: &memory, jobs, output, created_at, offline_enforced, events: &events };
+    let ports = Ports { passwords, memory: &memory, kdf, jobs, output, created_at, offline_enforced, events: &events };
     execute(plan, ports).map_err(|error| Failure::execute(&error))
 }
 

@@ -1,4 +1,5 @@
 //! What the commands that open keystores share: whose password it is, who is asked for it, how much of the machine it takes.
+#![expect(clippy::disallowed_methods, reason = "one variable of the environment is read here: DVKEY_KDF")]
 
 use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,13 +10,30 @@ use crate::cli::report::Failure;
 use crate::cli::ui::printer::Printer;
 use crate::cli::ui::prompt::{self, TRIES};
 use crate::cli::ui::words::{count, printable};
-use crate::crypto::kdf::KdfLimits;
+use crate::crypto::kdf::self_test::Tested;
+use crate::crypto::kdf::{KdfLimits, Path};
 use crate::crypto::password::Password;
 use crate::machine::memory::available;
 use crate::machine::password::{CommandTemplate, KeystoreFacts, PasswordSource, Passwords as Opened};
 use crate::store::read::Source;
 use crate::workflow::inventory::FoundKeystore;
 use crate::workflow::unlock::{Passwords, Refusal, RefusalCause, Refused};
+
+/// Forces a path of the key derivation, for tests and benchmarks.
+const KDF_VARIABLE: &str = "DVKEY_KDF";
+
+/// The widest path that this CPU has, or the one that was asked for; tested before a password is trusted to it.
+pub(super) fn kdf_path() -> Result<Tested, Failure> {
+    let path = match std::env::var_os(KDF_VARIABLE) {
+        None => Path::best(),
+        Some(text) => text.to_str().and_then(Path::named).ok_or_else(|| {
+            let names = Path::ALL.map(Path::name).join(", ");
+            Failure::new(Code::MachineKdf, format!("{KDF_VARIABLE} names no way to derive keys"))
+                .hint(format!("unset it, or set it to one of {names}"))
+        })?,
+    };
+    Tested::new(path).map_err(|error| Failure::kdf_path(&error))
+}
 
 impl PasswordArguments {
     /// The source that must be opened while the network is still there, if it is named.

@@ -8,6 +8,7 @@ use dvkey_ceremony::{Dealer, OwnerNonce, PublicKey};
 
 use super::{KEYSHARES_FILE, OUTPUT_FILES, Plan, PlannedKeystore};
 use crate::crypto::digest::Sha256Digest;
+use crate::crypto::kdf::self_test::Tested;
 use crate::crypto::password::Reading;
 use crate::crypto::random::{self, NoRandomness};
 use crate::format::keyshares::{self, NewItem};
@@ -31,7 +32,9 @@ pub struct Ports<'a> {
     pub passwords: &'a dyn Passwords,
     /// The memory for key derivation.
     pub memory: &'a Budget,
-    /// How many keystores at a time.
+    /// How scrypt is computed.
+    pub kdf: Tested,
+    /// How many workers.
     pub jobs: usize,
     /// Where the files go.
     pub output: OutputDir,
@@ -150,7 +153,7 @@ struct Made {
 
 fn split_all(plan: &Plan, dealer: &Dealer, ports: &Ports<'_>) -> Result<Vec<Made>, ExecuteError> {
     let keystores: Vec<_> = plan.keystores.iter().map(|keystore| &keystore.found).collect();
-    let unlocking = UnlockPorts { passwords: ports.passwords, memory: ports.memory, jobs: ports.jobs };
+    let unlocking = UnlockPorts { passwords: ports.passwords, memory: ports.memory, kdf: ports.kdf, jobs: ports.jobs };
     let make = |position: usize, unlocked: Unlocked| {
         let keystore = plan.keystores.get(position).ok_or(RefusalCause::NotTried)?;
         split(plan, dealer, keystore, &unlocked)
@@ -311,6 +314,11 @@ fn describe(plan: &Plan, made: &[Made], report: &Report, keyshares: Sha256Digest
         checks: held
             .map(|(check, result)| CheckFacts { id: check.id(), title: check.title(), held: result.held })
             .collect(),
-        run: RunFacts { jobs: ports.jobs, memory: ports.memory.total(), offline_enforced: ports.offline_enforced },
+        run: RunFacts {
+            jobs: ports.jobs,
+            memory: ports.memory.total(),
+            key_derivation: ports.kdf.path().name(),
+            offline_enforced: ports.offline_enforced,
+        },
     }
 }

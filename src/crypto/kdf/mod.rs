@@ -1,11 +1,35 @@
 //! Key derivation for keystores: scrypt (RFC 7914) and PBKDF2-HMAC-SHA-256, bounded before they start.
+//!
+//! * [`Kdf::derive`] is one derivation by the libraries: the reference.
+//! * [`group`] derives the keys of several keystores at once, on a [`Path`] that [`self_test`] has tried.
+//! * `path` names the paths and chooses between them; `interleave` is the algorithm for a register of any width, and
+//!   `sse2`, `avx2` and `avx512` are its registers; `scalar` serves other CPUs; `arena` is the memory.
+
+mod arena;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+pub mod group;
+#[cfg(target_arch = "x86_64")]
+mod interleave;
+mod path;
+#[cfg(any(test, not(target_arch = "x86_64")))]
+mod scalar;
+pub mod self_test;
+#[cfg(target_arch = "x86_64")]
+mod sse2;
+#[cfg(test)]
+mod tests;
 
 use dvkey_ceremony::SecretBytes;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+pub use path::Path;
+
 /// A derivation with its parameters. Only the first 32 bytes of the output are ever used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Kdf {
     /// scrypt; see [`Kdf::memory`] for what it takes.
     Scrypt {
@@ -178,54 +202,29 @@ impl Kdf {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The bytes of scrypt's running block for r = 8, of which the table has N.
+const BLOCK_BYTES: usize = 1024;
 
-    fn check(n: u64, r: u32, p: u32) -> Result<(), KdfError> {
-        Kdf::scrypt(n, r, p, vec![0; 32])?.check(KdfLimits::DEFAULT)
+/// The running block of one lane.
+type Block = [u8; BLOCK_BYTES];
+
+/// Sub-block `k` of a block as 16 words in diagonal order: word 5 * i mod 16 stands at i, so that the four words of a
+/// row are what one step of Salsa20 works on at once.
+fn diagonal(block: &Block, k: usize) -> [u32; 16] {
+    let mut words = [0; 16];
+    for (i, word) in words.iter_mut().enumerate() {
+        let start = k * 64 + i * 5 % 16 * 4;
+        *word = block.get(start..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u32::from_le_bytes(*bytes));
     }
+    words
+}
 
-    #[test]
-    fn usual_parameters_pass() {
-        for (n, r, p) in [(1 << 18, 8, 1), (1 << 14, 8, 1), (1 << 20, 8, 1), (2, 1, 1), (1 << 14, 8, 5)] {
-            assert_eq!(check(n, r, p), Ok(()), "{n} {r} {p}");
+/// Writes sub-block `k` back from diagonal order.
+fn undo_diagonal(words: &[u32; 16], block: &mut Block, k: usize) {
+    for (i, word) in words.iter().enumerate() {
+        let start = k * 64 + i * 5 % 16 * 4;
+        if let Some(bytes) = block.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+            *bytes = word.to_le_bytes();
         }
-        assert_eq!(Kdf::scrypt(1 << 18, 8, 1, vec![]).unwrap().memory(), 256 << 20);
-        assert_eq!(Kdf::scrypt(1 << 20, 8, 1, vec![]).unwrap().memory(), 1 << 30);
-        // Few large blocks: the lanes and the work blocks weigh as much as the table.
-        assert_eq!(Kdf::scrypt(2, 1 << 20, 1, vec![]).unwrap().memory(), 5 << 27);
-    }
-
-    #[test]
-    fn bounds_hold_before_memory_is_taken() {
-        assert_eq!(check(1000, 8, 1), Err(KdfError::NotPowerOfTwo(1000)));
-        assert_eq!(check(0, 8, 1), Err(KdfError::NotPowerOfTwo(0)));
-        assert_eq!(check(1, 8, 1), Err(KdfError::NotPowerOfTwo(1)));
-        assert_eq!(check(1 << 18, 0, 1), Err(KdfError::Unlawful));
-        assert_eq!(check(1 << 18, 8, 0), Err(KdfError::Unlawful));
-        assert_eq!(check(1 << 31, 8, 1), Err(KdfError::Memory { wanted: 1 << 41, limit: 1 << 30 }));
-        assert_eq!(check(1 << 21, 8, 1), Err(KdfError::Memory { wanted: 1 << 31, limit: 1 << 30 }));
-        assert!(matches!(check(1 << 63, u32::MAX, u32::MAX), Err(KdfError::Memory { .. })));
-        assert!(matches!(check(2, 1, u32::MAX), Err(KdfError::Memory { .. })));
-        assert!(matches!(check(1 << 18, 8, 64), Err(KdfError::Work(64))));
-        let pbkdf2 = |c| Kdf::Pbkdf2 { c, salt: vec![] }.check(KdfLimits::DEFAULT);
-        assert_eq!(pbkdf2(0), Err(KdfError::NoIterations));
-        assert_eq!(pbkdf2(1), Ok(()));
-        assert_eq!(pbkdf2(262_144), Ok(()));
-        assert!(matches!(pbkdf2(u32::MAX), Err(KdfError::Work(_))));
-    }
-
-    #[test]
-    fn known_answers() {
-        // RFC 7914, sections 11 and 12; the first 32 bytes of each.
-        let scrypt = Kdf::scrypt(1024, 8, 16, b"NaCl".to_vec()).unwrap();
-        let key = scrypt.derive(&SecretBytes::new(b"password".to_vec())).unwrap();
-        assert_eq!(hex::encode(*key.0), "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162");
-        let pbkdf2 = Kdf::Pbkdf2 { c: 80_000, salt: b"NaCl".to_vec() };
-        let key = pbkdf2.derive(&SecretBytes::new(b"Password".to_vec())).unwrap();
-        assert_eq!(hex::encode(*key.0), "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56");
-        assert_eq!(key.cipher_key(), &key.0[..16]);
-        assert_eq!(key.checksum_key(), &key.0[16..]);
     }
 }
