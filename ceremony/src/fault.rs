@@ -148,6 +148,7 @@ checks! {
     PlanNonce = 21 E08 "the plan's nonces leave the range of a nonce";
     PlanMine = 22 E05 "my card is not in the plan, or not as it is";
 
+    PrecommitMissing = 24 E01 "the plan asks for pre-commits, and one is missing";
     PrecommitForm = 25 E02 "the pre-commit is damaged";
     PrecommitPlan = 26 E03 "the pre-commit was made for another plan";
     PrecommitSender = 27 E04 "the pre-commit is from somebody who is not in the plan";
@@ -207,7 +208,6 @@ checks! {
     JournalForm = 90 E30 "the journal is damaged, or a line was taken out";
     JournalTranscript = 91 E30 "another transcript of this plan was certified before";
     JournalComplained = 92 E30 "who complained must not certify, and who certified must not complain";
-    RecoveryMine = 93 E20 "the certificate has no signature of mine";
     RecoveryShare = 94 E15 "a recovered share does not match its public key";
     OwnWork = 95 E16 "my own file does not pass the checks that others make: a fault of this machine";
 }

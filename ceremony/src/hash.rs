@@ -100,6 +100,8 @@ tags! {
     BATCH2 = "batch2";
     /// Salt of the generator for RSA padding.
     R2_RAND = "r2-rand";
+    /// Hash: a link of a participant's own journal.
+    JOURNAL = "journal";
 }
 
 impl Tag {
@@ -238,7 +240,7 @@ mod tests {
     fn tags_are_distinct() {
         let tags: BTreeSet<_> = Tag::ALL.iter().map(|tag| tag.as_bytes()).collect();
         assert_eq!(tags.len(), Tag::ALL.len());
-        assert_eq!(tags.len(), 38);
+        assert_eq!(tags.len(), 39);
         assert!(tags.iter().all(|tag| tag.starts_with(b"agdkg-v1/")));
     }
 

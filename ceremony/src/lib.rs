@@ -18,6 +18,7 @@
 //! | [`recover`] | role: combine t shares |
 //! | [`agdkg`] | the air-gapped ceremony: many people make a key that none of them ever has |
 //! | [`participant`] | role: deal, certify, finish; recover from the root |
+//! | [`auditor`] | role: replay a ceremony from its public files |
 //! | [`fault`] | its numbered checks, its codes, its blame |
 //! | [`address`] | Ethereum addresses, EIP-55 |
 //! | [`message`] | what people sign with a validator key for the SSV Network |
@@ -26,6 +27,7 @@
 
 pub mod address;
 pub mod agdkg;
+pub mod auditor;
 pub mod bls;
 pub mod dealer;
 pub mod deposit;

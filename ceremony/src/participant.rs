@@ -132,8 +132,7 @@ impl Planned {
     }
 
     /// Checks every deal and adds up what it holds for me (SPEC section 8, C-35 to C-43).
-    fn import(&self, deals: &Deals, precommits: &[Precommit]) -> Result<(Outputs, Vec<Scalar>), Fault> {
-        deals.check_complete(&self.plan, precommits)?;
+    fn import(&self, deals: &Deals) -> Result<(Outputs, Vec<Scalar>), Fault> {
         if let Some(redacted) = deals.iter().find(|deal| deal.is_redacted()) {
             // Nobody else is obliged to keep the ciphertexts, and without them nothing can be recovered.
             return Err(Fault::of(Check::DealMissing, redacted.sender()));
@@ -238,7 +237,8 @@ impl Dealt {
             // My signature on a deal that is not mine now: a clone of me, or another plan's root.
             return Err(Fault::new(Check::DealTwice, Culprit::Undecided));
         }
-        let (outputs, shares) = planned.import(deals, precommits)?;
+        deals.check_complete(&planned.plan, precommits)?;
+        let (outputs, shares) = planned.import(deals)?;
         let file = planned.write_certify(&outputs, &shares, rsa, signer, rng, between)?;
         Ok((outputs, shares, file))
     }
@@ -381,7 +381,11 @@ pub fn recover(
     rsa: &dyn OperatorKeys,
 ) -> Result<Finished, Fault> {
     let planned = Planned::accept(identity, plan.clone(), None).map_err(|_| Fault::nobody(Check::WordsCard))?;
-    let (outputs, shares) = planned.import(deals, &[])?;
+    // Pre-commits have done their work once a certificate exists.
+    if let Some(id) = deals.missing(plan).first() {
+        return Err(Fault::of(Check::DealMissing, *id));
+    }
+    let (outputs, shares) = planned.import(deals)?;
     finish(&planned, &outputs, &shares, certificate, certifies, seed, rsa)
 }
 

@@ -383,7 +383,7 @@ impl Certifies {
     /// `seed`: 32 bytes that no author could predict.
     ///
     /// # Errors
-    /// [`Fault`], the first by rising id; where an author wrote several files, its last fault after all were tried.
+    /// [`Fault`] with the lowest check; where an author wrote several files, only after all were tried.
     pub fn verify(
         &self,
         plan: &Plan,
@@ -404,14 +404,21 @@ impl Certifies {
             return Err(Fault::of(Check::CertifyMissing, *id));
         }
         let mut candidates = BTreeMap::new();
+        let mut faults = Vec::new();
         for (id, files) in &self.0 {
-            let opened: Vec<_> = files.iter().map(|file| file.open(signed.plan, signed.outputs)).collect();
-            let (right, wrong): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
-            let right: Vec<_> = right.into_iter().flatten().collect();
-            if right.is_empty() {
-                wrong.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let (mut right, mut wrong) = (Vec::new(), None);
+            for file in files {
+                match file.open(signed.plan, signed.outputs) {
+                    Ok(open) => right.push(open),
+                    Err(fault) => wrong = Some(fault),
+                }
             }
+            faults.extend(wrong.filter(|_| right.is_empty()));
             candidates.insert(*id, right);
+        }
+        // All of them are opened before one is told, so that a check with a lower number is known to hold for all.
+        if let Some(fault) = faults.into_iter().min_by_key(|fault| fault.check) {
+            return Err(fault);
         }
         let mut parts = vec![Tag::BATCH2.as_bytes()];
         let files: Vec<_> = self.iter().map(|file| message_hash(&file.bytes)).collect();

@@ -16,26 +16,34 @@
 //! | [`certificate`] | n signatures on one transcript |
 //! | [`outputs`] | deposits, registrations, sealed shares |
 //! | [`complaint`], [`judge`] | a bad share, proven by one file |
+//! | [`bundle`] | many files in one |
+//! | [`vault`] | a root under a passphrase |
+//! | [`journal`] | what a participant did |
 //! | [`words`] | ten words to compare, twenty-four to keep |
 //! | [`rsa`] | the port to RSA operator keys |
 //! | [`signing`] | who wrote a file |
 
+pub mod bundle;
 pub mod card;
 pub mod certificate;
 pub mod certify;
 pub mod complaint;
 pub mod deal;
 pub mod dealing;
+#[cfg(test)]
+mod hostile;
 pub mod identity;
+pub mod journal;
 pub mod judge;
 pub mod outputs;
 pub mod plan;
 pub mod precommit;
 pub mod redact;
 pub mod rsa;
-mod sigma;
+pub(crate) mod sigma;
 pub mod signing;
 pub mod transcript;
+pub mod vault;
 #[cfg(test)]
 mod vectors;
 mod wire;
@@ -57,3 +65,7 @@ pub const CERTIFY_MAGIC: [u8; 8] = *b"AGDKG1R2";
 pub const COMPLAINT_MAGIC: [u8; 8] = *b"AGDKG1CP";
 /// First bytes of a certificate.
 pub const CERTIFICATE_MAGIC: [u8; 8] = *b"AGDKG1CT";
+/// First bytes of a bundle.
+pub const BUNDLE_MAGIC: [u8; 8] = *b"AGDKG1BN";
+/// First bytes of a vault.
+pub const VAULT_MAGIC: [u8; 8] = *b"AGDKG1VT";

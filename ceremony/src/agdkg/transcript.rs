@@ -66,13 +66,20 @@ impl Deals {
         plan.participants().iter().map(|one| one.id).filter(|id| !self.0.contains_key(id)).collect()
     }
 
-    /// Whether all are there (C-39), and each is the one that was committed to (C-29).
+    /// Whether all are there (C-39), with the pre-commits that the plan asks for (C-24), and each deal is the one that was
+    /// committed to (C-29).
     ///
     /// # Errors
     /// [`Fault`]: naming, without blame, the first that is missing; or whose pre-commit does not match.
     pub fn check_complete(&self, plan: &Plan, precommits: &[Precommit]) -> Result<(), Fault> {
         if let Some(id) = self.missing(plan).first() {
             return Err(Fault::of(Check::DealMissing, *id));
+        }
+        if plan.parameters().precommit {
+            let committed = |id: &Identifier| precommits.iter().any(|one| one.sender() == *id);
+            if let Some(id) = self.0.keys().find(|id| !committed(id)) {
+                return Err(Fault::of(Check::PrecommitMissing, *id));
+            }
         }
         self.0.values().flat_map(|deal| precommits.iter().map(move |one| one.check(deal))).collect()
     }
@@ -102,16 +109,24 @@ impl Deals {
         let seed = Prk::extract(seed, &[Tag::BATCH.as_bytes(), &transcript]);
         let mut batch = Batch::new(plan, None, Weights::new(seed));
         let mut sums = Coefficients::new(plan);
+        // All of them are opened before one is told, so that a check with a lower number is known to hold for all.
+        let mut faults = Vec::new();
         for deal in self.iter() {
-            let open = deal.open(plan)?;
-            batch.add(&open, &[]);
-            sums.add(&open);
+            match deal.open(plan) {
+                Ok(open) => {
+                    batch.add(&open, &[]);
+                    sums.add(&open);
+                }
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if let Some(fault) = faults.into_iter().min_by_key(|fault| fault.check) {
+            return Err(fault);
         }
         if !batch.holds() {
             for deal in self.iter() {
                 deal.open(plan)?.check_exactly(None)?;
             }
-            // The exact equations are the law.
         }
         sums.outputs(plan, transcript)
     }
@@ -141,13 +156,15 @@ impl Coefficients {
             if coefficients.iter().any(Sum::is_infinity) {
                 return Err(coalition(Check::OutputCoefficient).at(v));
             }
+        }
+        for (v, coefficients) in (0u16..).zip(&self.0) {
             sums.extend(coefficients.first());
             for holder in plan.participants() {
                 let evaluate = |sum: Sum, coefficient: &Sum| sum.times_u64(holder.id.get()).add(coefficient);
                 let share = coefficients.iter().rev().fold(Sum::infinity(), evaluate);
                 if share.is_infinity() {
                     // One dealer alone can do this to itself, by dealing last.
-                    return Err(Fault::new(Check::OutputShareKey, Culprit::Coalition).at(v));
+                    return Err(coalition(Check::OutputShareKey).at(v));
                 }
                 sums.push(share);
             }
@@ -221,7 +238,7 @@ impl Outputs {
     }
 
     /// Whether the first t share public keys of every validator make its key: a guard against a faulty machine.
-    fn interpolate(&self, plan: &Plan) -> bool {
+    pub(crate) fn interpolate(&self, plan: &Plan) -> bool {
         let t = plan.threshold().t();
         let ids: Vec<_> = plan.participants().iter().take(t).map(|one| one.id).collect();
         let Some(lagrange) = lagrange_at_zero(&ids) else { return false };
