@@ -60,6 +60,12 @@ pub struct Finished {
     pub outputs: Outputs,
 }
 
+impl std::fmt::Debug for Complained {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.complaint.fmt(f)
+    }
+}
+
 /// A participant that complained. It must not certify.
 pub struct Complained {
     /// The complaint, for everybody.
@@ -165,7 +171,7 @@ impl Planned {
     }
 
     /// `s_v·G = SPK_v` for all v (C-94).
-    fn check_shares(&self, outputs: &Outputs, shares: &[Scalar]) -> Result<(), Fault> {
+    pub(crate) fn check_shares(&self, outputs: &Outputs, shares: &[Scalar]) -> Result<(), Fault> {
         let refused = Fault::new(Check::RecoveryShare, Culprit::Undecided);
         let ceremony = self.identity.ceremony(&self.plan);
         let seed = Prk::extract(ceremony.expose(), &[Tag::BATCH.as_bytes(), &outputs.root]);
@@ -341,6 +347,12 @@ impl Planned {
 }
 
 impl Certified {
+    /// What the state is made of.
+    #[cfg(test)]
+    pub(crate) fn into_parts(self) -> (Planned, Outputs, Vec<Scalar>) {
+        (self.planned, self.outputs, self.shares)
+    }
+
     /// What I certified.
     #[must_use]
     pub fn outputs(&self) -> &Outputs {

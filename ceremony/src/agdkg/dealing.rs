@@ -51,7 +51,7 @@ pub(crate) fn make_deal_after(
     let (e, ephemeral) = secrets.ephemeral(&commitments).ok_or(own_work)?;
     let mut public = secrets.public_part(plan, me, &commitments, &e, &ephemeral).ok_or(own_work)?;
     glitch(Stage::Public, &mut public);
-    let (mut enc, shares) = secrets.ciphertexts(plan, me, &e, &ephemeral).ok_or(own_work)?;
+    let (mut enc, sent) = secrets.ciphertexts(plan, me, &e, &ephemeral).ok_or(own_work)?;
     glitch(Stage::Ciphertexts, &mut enc);
 
     let hash = deal_hash(&public, &Tag::R1_ENC.hash(&[&enc]));
@@ -61,8 +61,14 @@ pub(crate) fn make_deal_after(
     bytes.extend(identity.sign(&signed_hash(&hash)));
 
     let deal = SignedDeal::parse(plan, &bytes).map_err(|_| own_work)?;
-    verify_own(identity, plan, me, &deal, &secrets, &shares).ok_or(own_work)?;
+    verify_own(identity, plan, me, &deal, &secrets, &sent).ok_or(own_work)?;
     Ok(deal)
+}
+
+/// What one holder is sent, before it is encrypted.
+struct Sent {
+    key: Prk,
+    shares: Vec<Scalar>,
 }
 
 /// Everything secret of one dealer in one ceremony.
@@ -141,55 +147,54 @@ impl Secrets {
         Some(out)
     }
 
-    /// All ciphertexts, and the shares in them, by holder.
-    fn ciphertexts(
-        &self,
-        plan: &Plan,
-        me: Identifier,
-        e: &Scalar,
-        ephemeral: &Point,
-    ) -> Option<(Vec<u8>, Vec<Vec<Scalar>>)> {
-        let mut keys = Vec::with_capacity(plan.participants().len());
+    /// All ciphertexts, and what they were made of.
+    fn ciphertexts(&self, plan: &Plan, me: Identifier, e: &Scalar, ephemeral: &Point) -> Option<(Vec<u8>, Vec<Sent>)> {
+        let mut sent = Vec::with_capacity(plan.participants().len());
         for holder in plan.participants() {
             let shared = holder.card.enc_pk().times_secret(e)?;
             // A fault here would give a share that fails, and a true complaint against an honest dealer.
             if holder.card.enc_pk().times_secret(e)? != shared {
                 return None;
             }
-            keys.push(pad_key(plan, me, holder, ephemeral, &shared));
+            let key = pad_key(plan, me, holder, ephemeral, &shared);
+            sent.push(Sent { key, shares: Vec::with_capacity(self.coefficients.len()) });
         }
-        let mut out = Vec::with_capacity(self.coefficients.len() * keys.len() * 32);
-        let mut shares: Vec<_> = keys.iter().map(|_| Vec::with_capacity(self.coefficients.len())).collect();
+        let mut out = Vec::with_capacity(self.coefficients.len() * sent.len() * 32);
         for (v, row) in (0u16..).zip(&self.coefficients) {
-            for ((holder, key), shares) in plan.participants().iter().zip(&keys).zip(&mut shares) {
+            for (holder, sent) in plan.participants().iter().zip(&mut sent) {
                 let x = holder.id.to_scalar();
                 let share = row.iter().rev().fold(Scalar::zero(), |sum, a| sum.mul(&x).add(a));
-                out.extend(PublicScalar::disclose(share.add(&pad(key, v))).to_be_bytes());
-                shares.push(share);
+                out.extend(PublicScalar::disclose(share.add(&pad(&sent.key, v))).to_be_bytes());
+                sent.shares.push(share);
             }
         }
-        Some((out, shares))
+        Some((out, sent))
     }
 }
 
-/// All proofs, my own ciphertexts, and the share equation of every holder, in one sum.
+/// All proofs, every ciphertext, my own way to mine, and the share equation of every holder.
 fn verify_own(
     identity: &Identity,
     plan: &Plan,
     me: Identifier,
     deal: &SignedDeal,
     secrets: &Secrets,
-    shares: &[Vec<Scalar>],
+    sent: &[Sent],
 ) -> Option<()> {
     let open = deal.open(plan).ok()?;
     let mut weights = Weights::new(Prk::extract(secrets.ceremony.expose(), &[Tag::BATCH.as_bytes(), deal.hash()]));
     let position = plan.participants().iter().position(|holder| holder.id == me)?;
     let holder = plan.participants().get(position)?;
     let key = pad_key(plan, me, holder, &open.ephemeral, &identity.shared_with(&open.ephemeral)?);
-    for (v, share) in (0u16..).zip(shares.get(position)?) {
-        let opened = open.ciphertext(v, position)?.as_scalar().sub(&pad(&key, v));
-        if !bool::from(opened.ct_eq(share)) {
-            return None;
+    if !bool::from(key.expose().ct_eq(sent.get(position)?.key.expose())) {
+        return None;
+    }
+    for (position, sent) in sent.iter().enumerate() {
+        for (v, share) in (0u16..).zip(&sent.shares) {
+            let opened = open.ciphertext(v, position)?.as_scalar().sub(&pad(&sent.key, v));
+            if !bool::from(opened.ct_eq(share)) {
+                return None;
+            }
         }
     }
 
@@ -198,9 +203,9 @@ fn verify_own(
     let mut right = MultiSum::with_capacity(Width::Full, open.validators.len() * plan.threshold().t());
     for (v, validator) in open.validators.iter().enumerate() {
         let mut factors: Vec<_> = validator.commitments.iter().map(|_| PublicScalar::from_u64(0)).collect();
-        for (holder, shares) in plan.participants().iter().zip(shares) {
+        for (holder, sent) in plan.participants().iter().zip(sent) {
             let rho = weights.draw();
-            left = left.add(&rho.as_scalar().mul(shares.get(v)?));
+            left = left.add(&rho.as_scalar().mul(sent.shares.get(v)?));
             let id = PublicScalar::from_u64(holder.id.get());
             let mut power = rho;
             for factor in &mut factors {

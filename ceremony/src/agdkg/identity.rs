@@ -43,6 +43,12 @@ pub enum RootError {
     Degenerate,
 }
 
+impl From<RootError> for Fault {
+    fn from(_: RootError) -> Self {
+        Self::nobody(Check::WordsForm)
+    }
+}
+
 impl Root {
     /// Draws a root.
     ///

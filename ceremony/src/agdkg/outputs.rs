@@ -98,7 +98,11 @@ pub fn assemble_outputs(
 }
 
 /// Lagrange at zero over the t lowest ids, and a last verification of every result under its validator key.
-fn combine(signed: &Signed<'_>, files: &[OpenCertify], seed: &[u8; 32]) -> Result<Vec<Vec<Signature>>, Fault> {
+pub(crate) fn combine(
+    signed: &Signed<'_>,
+    files: &[OpenCertify],
+    seed: &[u8; 32],
+) -> Result<Vec<Vec<Signature>>, Fault> {
     let own_work = Fault::new(Check::OwnWork, Culprit::Nobody);
     let quorum: Vec<_> = files.iter().take(signed.plan.threshold().t()).collect();
     let ids: Vec<_> = quorum.iter().map(|file| file.sender).collect();

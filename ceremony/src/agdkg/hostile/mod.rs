@@ -1,7 +1,12 @@
 //! One hostile test for each numbered check, and the attacks of SPEC section 15, each with its code and its culprit.
 
+mod attacks;
 mod cards;
+mod certifies;
+mod complaints;
 mod deals;
+mod faults;
+mod model;
 mod plans;
 
 use crate::fault::{Check, Culprit, Fault};
