@@ -116,6 +116,17 @@ fn the_core_depends_on_arithmetic_alone() {
 }
 
 #[test]
+fn every_check_of_the_ceremony_has_a_hostile_test() {
+    let spec = read("ceremony/SPEC.md");
+    let listed: BTreeSet<_> = spec.lines().filter_map(|line| line.strip_prefix("| C-")?.get(..2)).collect();
+    let tests: Vec<_> = sources(&["ceremony/src"]).into_iter().map(|(_, text)| text).collect();
+    let tested: BTreeSet<_> =
+        tests.iter().flat_map(|text| text.split("fn c_").skip(1)).filter_map(|rest| rest.get(..2)).collect();
+    assert!(listed.len() > 60, "SPEC.md was not understood");
+    assert_eq!(listed, tested, "one test for each check, named after it: fn c_37_…");
+}
+
+#[test]
 fn clippy_guards_the_doors() {
     let everywhere = ["std::fs::write", "std::net::TcpStream::connect"];
     let in_the_core = ["std::time::SystemTime::now"];

@@ -276,6 +276,14 @@ mod tests {
     }
 
     #[test]
+    fn the_spec_lists_every_check_and_no_other() {
+        let listed: Vec<_> =
+            include_str!("../SPEC.md").lines().filter(|line| line.starts_with("| C-")).map(str::to_owned).collect();
+        let row = |check: &Check| format!("| C-{:02} | {} | {} |", check.number(), check.code(), check.refusal());
+        assert_eq!(listed, Check::ALL.iter().map(row).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn a_fault_says_code_and_check() {
         let fault = Fault::of(Check::DealConstant, Identifier::try_from(7).unwrap()).at(3);
         assert!(fault.to_string().starts_with("E13: the deal does not prove"));

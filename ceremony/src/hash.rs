@@ -245,6 +245,16 @@ mod tests {
     }
 
     #[test]
+    fn the_spec_lists_every_tag() {
+        let spec = include_str!("../SPEC.md");
+        let (_, appendix) = spec.split_once("## A. Domain strings").unwrap();
+        let (_, list) = appendix.split_once("and: ").unwrap();
+        let (list, _) = list.split_once('.').unwrap();
+        let listed: Vec<_> = list.split(", ").map(|name| format!("agdkg-v1/{name}").into_bytes()).collect();
+        assert_eq!(listed, Tag::ALL.iter().map(|tag| tag.as_bytes().to_vec()).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn known_answers() {
         // Computed with Python's hashlib and hmac from the definitions alone.
         let hash = hex::encode(Tag::PLAN.hash(&[b"a", b"bc"]));
