@@ -108,12 +108,14 @@ impl Setup {
     /// The plan as its organizer chose it.
     #[must_use]
     pub fn draft(&self) -> PlanDraft {
+        self.draft_of(|position, id| Participant { id: Identifier::try_from(id).unwrap(), card: self.card(position) })
+    }
+
+    /// The same with other participants, by position and id.
+    #[must_use]
+    pub fn draft_of(&self, participant: impl Fn(usize, u64) -> Participant) -> PlanDraft {
         let credentials = WithdrawalCredentials::Execution(Address::from_bytes([0x11; 20]));
-        let participants = self
-            .ids
-            .iter()
-            .enumerate()
-            .map(|(position, id)| Participant { id: Identifier::try_from(*id).unwrap(), card: self.card(position) });
+        let participants = self.ids.iter().enumerate().map(|(position, id)| participant(position, *id));
         PlanDraft {
             profile: self.ssv.map_or(Profile::Generic, |(first_nonce, nonce_window)| {
                 Profile::Ssv(SsvRegistration { owner: Address::from_bytes([0xab; 20]), first_nonce, nonce_window })

@@ -1,6 +1,7 @@
 //! One hostile test for each numbered check, and the attacks of SPEC section 15, each with its code and its culprit.
 
 mod attacks;
+mod audits;
 mod cards;
 mod certifies;
 mod complaints;
@@ -8,6 +9,7 @@ mod deals;
 mod faults;
 mod model;
 mod plans;
+mod types;
 
 use crate::fault::{Check, Culprit, Fault};
 use crate::identifier::Identifier;
