@@ -83,8 +83,20 @@ doc: ## The documentation of the sources, in target/doc
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items --locked
 
 .PHONY: bench
-bench: ## Benchmarks: the parts, and whole runs of split
+bench: ## Benchmarks: the parts, whole runs of split, and the walks of a ceremony
 	cargo bench --locked --bench parts --bench whole
+	cargo bench --locked --package dvkey-ceremony --features testing --bench ceremony
+
+# Ceremonies that the other implementation checks: threshold, participants, validators, profile, seed.
+CEREMONIES ?= 3,4,1,ssv,a 3,4,3,ssv,b 5,7,5,ssv,c 9,13,1,ssv,d 2,2,3,generic,e 6,9,5,generic,f
+PYTHON ?= python3
+
+.PHONY: cross-check
+cross-check: ## Random ceremonies, checked by an implementation in Python (needs cryptography, pycryptodome, blspy)
+	@for ceremony in $(CEREMONIES); do \
+		cargo run --quiet --locked --package dvkey-ceremony --features testing --example make_ceremony -- \
+			$${ceremony//,/ } | $(PYTHON) ceremony/check_ceremony.py; \
+	done
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target, FUZZ_SECONDS (60) each

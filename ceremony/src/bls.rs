@@ -12,7 +12,7 @@ use crate::secret::SecretBytes;
 use zeroize::Zeroizing;
 
 /// The ciphersuite of the consensus layer (proof of possession, SHA-256, SSWU).
-const CIPHERSUITE: &[u8] = b"BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
+pub(crate) const CIPHERSUITE: &[u8] = b"BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 
 /// Length of the weights of a batch: 128 bits, so that a false batch passes with probability 2^-127.
 const WEIGHT_BYTES: usize = 16;
@@ -139,6 +139,16 @@ impl PublicKey {
         Ok(Self { point, compressed })
     }
 
+    /// A point that the caller knows to be in the subgroup and not infinity, with its compressed form.
+    pub(crate) fn from_checked(point: blst_p1_affine, compressed: [u8; 48]) -> Self {
+        Self { point: point.into(), compressed }
+    }
+
+    /// The point in affine coordinates.
+    pub(crate) fn to_affine(self) -> blst_p1_affine {
+        self.point.into()
+    }
+
     /// The 48-byte compressed form.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 48] {
@@ -258,6 +268,17 @@ impl Signature {
         let point = min_pk::Signature::uncompress(&compressed).map_err(|_| PointError::NotOnCurve)?;
         point.validate(true).map_err(point_error)?;
         Ok(Self { point, compressed })
+    }
+
+    /// A point that the caller knows to be in the subgroup and not infinity.
+    pub(crate) fn from_checked(point: blst_p2_affine) -> Self {
+        let point = min_pk::Signature::from(point);
+        Self { compressed: point.compress(), point }
+    }
+
+    /// The point in affine coordinates.
+    pub(crate) fn to_affine(self) -> blst_p2_affine {
+        self.point.into()
     }
 
     /// The 96-byte compressed form.

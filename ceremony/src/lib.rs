@@ -6,7 +6,9 @@
 //! | module | what |
 //! |---|---|
 //! | [`secret`] | the container for secret bytes |
-//! | [`scalar`] | field arithmetic in constant time; the only `unsafe` code |
+//! | [`scalar`] | field arithmetic in constant time |
+//! | [`group`] | points: multiplication by secrets and sums of public points as different types |
+//! | [`hash`] | tagged hashes, hash to scalar, derivations |
 //! | [`bls`] | keys and signatures, every decoded point subgroup-checked |
 //! | [`identifier`] | non-zero evaluation points, operator ids |
 //! | [`threshold`] | t of n, as the network allows |
@@ -14,26 +16,36 @@
 //! | [`share`] | key shares and the degree check |
 //! | [`dealer`] | role: split a key and prove the split |
 //! | [`recover`] | role: combine t shares |
+//! | [`agdkg`] | the air-gapped ceremony: many people make a key that none of them ever has |
+//! | [`participant`] | role: deal, certify, finish; recover from the root |
+//! | [`auditor`] | role: replay a ceremony from its public files |
+//! | [`fault`] | its numbered checks, its codes, its blame |
 //! | [`address`] | Ethereum addresses, EIP-55 |
 //! | [`message`] | what people sign with a validator key for the SSV Network |
 //! | [`deposit`] | what people sign with it for the beacon chain: deposits and exits |
 //! | [`operator_proof`] | what an operator signs about its share |
 
 pub mod address;
+pub mod agdkg;
+pub mod auditor;
 pub mod bls;
 pub mod dealer;
 pub mod deposit;
+pub mod fault;
+pub mod group;
+pub mod hash;
 pub mod identifier;
 mod merkle;
 pub mod message;
 pub mod operator_proof;
+pub mod participant;
 pub mod polynomial;
 pub mod recover;
 pub mod scalar;
 pub mod secret;
 pub mod share;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod threshold;
 
 pub use address::Address;

@@ -86,6 +86,16 @@ impl Scalar {
         Self::from_scalar(&scalar)
     }
 
+    /// Reduces 48 big-endian bytes modulo r, as hash-to-field does (RFC 9380, section 5.2).
+    #[must_use]
+    pub fn from_48_bytes(bytes: &[u8; 48]) -> Self {
+        let mut wide = Zeroizing::new([0; 64]);
+        if let Some(low) = wide.last_chunk_mut::<48>() {
+            low.copy_from_slice(bytes);
+        }
+        Self::from_wide_bytes(&wide)
+    }
+
     /// Draws an element of the whole field, 0 included.
     ///
     /// # Errors

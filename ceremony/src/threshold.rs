@@ -27,6 +27,12 @@ impl Threshold {
         Ok(Self { t: n - (n - 1) / 3, n })
     }
 
+    /// t of n as a ceremony's plan says it: `None` unless 2 ≤ t ≤ n ≤ 64.
+    #[must_use]
+    pub fn ceremony(t: usize, n: usize) -> Option<Self> {
+        (2 <= t && t <= n && n <= 64).then_some(Self { t, n })
+    }
+
     /// How many shares make the key.
     #[must_use]
     pub fn t(self) -> usize {

@@ -1,5 +1,6 @@
 //! Floor 1: the cryptography of the host chain and of the operators; bytes in, bytes out.
 
+pub mod ceremony_rsa;
 pub mod digest;
 pub mod kdf;
 pub mod keystore_cipher;

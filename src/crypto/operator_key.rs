@@ -177,6 +177,11 @@ impl OperatorPrivateKey {
         OperatorPublicKey::new(self.0.to_public_key())
     }
 
+    /// The key as the RSA library takes it.
+    pub(super) fn rsa(&self) -> &RsaPrivateKey {
+        &self.0
+    }
+
     /// Opens a sealed share, blinded. Both plaintext forms are read: 64 hexadecimal digits, with and without `0x`.
     ///
     /// # Errors

@@ -1,29 +1,40 @@
-//! Deterministic randomness for tests; not part of the library.
+//! Ceremonies in memory, scripted cheats, deterministic randomness: for tests, not for use.
+
+pub mod forge;
+pub mod network;
+pub mod paper_rsa;
 
 use rand_core::{TryCryptoRng, TryRng};
 use sha2::{Digest, Sha256};
 
 /// SHA-256 in counter mode, or a source that is broken in a chosen way.
-pub(crate) struct CountingRng {
+pub struct CountingRng {
     seed: Option<u64>,
     counter: u64,
     fails: bool,
 }
 
+/// What a failing source says.
 #[derive(Debug, thiserror::Error)]
 #[error("no randomness")]
-pub(crate) struct NoRandomness;
+pub struct NoRandomness;
 
 impl CountingRng {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// A source with this seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         Self { seed: Some(seed), counter: 0, fails: false }
     }
 
-    pub(crate) fn stuck_at_zero() -> Self {
+    /// Zeros for ever.
+    #[must_use]
+    pub fn stuck_at_zero() -> Self {
         Self { seed: None, counter: 0, fails: false }
     }
 
-    pub(crate) fn failing() -> Self {
+    /// An error at every draw.
+    #[must_use]
+    pub fn failing() -> Self {
         Self { seed: None, counter: 0, fails: true }
     }
 }

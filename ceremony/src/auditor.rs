@@ -1,0 +1,167 @@
+//! ROLE: the auditor, who replays a ceremony from its public files: one verdict for each numbered check.
+
+use std::collections::BTreeMap;
+
+use crate::agdkg::bundle::Bundle;
+use crate::agdkg::certificate::Certificate;
+use crate::agdkg::certify::{Certifies, SignedCertify};
+use crate::agdkg::deal::SignedDeal;
+use crate::agdkg::outputs::{Assembled, assemble_outputs};
+use crate::agdkg::plan::{Plan, Waivers};
+use crate::agdkg::precommit::Precommit;
+use crate::agdkg::rsa::OperatorKeys;
+use crate::agdkg::transcript::Deals;
+use crate::fault::{Check, Fault};
+
+/// What became of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It was made on all it concerns, and nothing refused.
+    Holds,
+    /// It refused.
+    Refuses(Fault),
+    /// An earlier check refused, or there was nothing to make it on.
+    NotReached,
+}
+
+/// The report on a bundle.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Every check that an auditor can make, by number.
+    pub findings: BTreeMap<Check, Finding>,
+    /// Files that belong to no participant of the plan: damaged, forged, of other ceremonies. They accuse nobody.
+    pub strays: Vec<Fault>,
+    /// The plan, when it is a lawful one.
+    pub plan: Option<Plan>,
+    /// The results, when everything holds.
+    pub assembled: Option<Assembled>,
+}
+
+/// The stages of an audit. Within a stage, of all that refuse, the check with the lowest number is told.
+const STAGES: [&[Check]; 8] = [
+    &[Check::BundleForm],
+    &[
+        Check::CardForm,
+        Check::CardKeys,
+        Check::CardSignature,
+        Check::CardProof,
+        Check::BindingKey,
+        Check::BindingSignature,
+        Check::PlanForm,
+        Check::PlanKind,
+        Check::PlanFlags,
+        Check::PlanLimits,
+        Check::PlanEntries,
+        Check::PlanDuplicateKeys,
+        Check::PlanSsv,
+        Check::PlanBinding,
+        Check::PlanAmounts,
+        Check::PlanCredentials,
+        Check::PlanNetwork,
+        Check::PlanNonce,
+    ],
+    &[Check::DealTwice],
+    &[Check::DealMissing, Check::PrecommitMissing, Check::PrecommitMatch],
+    &[Check::DealDecode, Check::DealEphemeral, Check::DealConstant],
+    &[Check::OutputCoefficient, Check::OutputShareKey, Check::OutputDistinct, Check::OutputSelfTest],
+    &[
+        Check::CertifyMissing,
+        Check::CertifyTranscript,
+        Check::CertifyOutputs,
+        Check::CertifyCertSignature,
+        Check::CertifyDecode,
+        Check::CertifyPossession,
+        Check::CertifyPartial,
+        Check::CertifyProof,
+        Check::CombinedSignature,
+    ],
+    &[
+        Check::CertificateForm,
+        Check::CertificatePlan,
+        Check::CertificateTranscript,
+        Check::CertificateOutputs,
+        Check::CertificateHolders,
+        Check::CertificateSignature,
+    ],
+];
+
+/// Audits a bundle with public data alone.
+///
+/// `seed`: 32 fresh random bytes, which no participant could predict.
+#[must_use]
+pub fn audit(bundle: &[u8], waivers: Waivers, seed: &[u8; 32], rsa: &dyn OperatorKeys) -> Audit {
+    let mut strays = Vec::new();
+    let mut found = (None, None);
+    let refusal = replay(bundle, waivers, seed, rsa, &mut strays, &mut found).err();
+    let mut findings = BTreeMap::new();
+    let stage_of = |check| STAGES.iter().position(|stage| stage.contains(&check));
+    let reached = refusal.and_then(|fault| stage_of(fault.check));
+    for (number, stage) in STAGES.iter().enumerate() {
+        for check in *stage {
+            let finding = match (refusal, reached) {
+                (None, _) => Finding::Holds,
+                (Some(fault), _) if fault.check == *check => Finding::Refuses(fault),
+                (Some(_), Some(reached)) if number < reached => Finding::Holds,
+                _ => Finding::NotReached,
+            };
+            findings.insert(*check, finding);
+        }
+    }
+    if let Some(fault) = refusal {
+        findings.insert(fault.check, Finding::Refuses(fault));
+    }
+    let (plan, assembled) = found;
+    Audit { findings, strays, plan, assembled }
+}
+
+fn replay(
+    bundle: &[u8],
+    waivers: Waivers,
+    seed: &[u8; 32],
+    rsa: &dyn OperatorKeys,
+    strays: &mut Vec<Fault>,
+    found: &mut (Option<Plan>, Option<Assembled>),
+) -> Result<(), Fault> {
+    let bundle = Bundle::parse(bundle)?;
+    let [plan] = bundle.plans.as_slice() else { return Err(Fault::nobody(Check::PlanForm)) };
+    let plan = found.0.insert(Plan::parse(plan, waivers, rsa)?);
+    let mut deals = Deals::default();
+    for file in &bundle.deals {
+        match SignedDeal::parse(plan, file) {
+            Ok(deal) => deals.insert(deal).map_err(|two| two.fault())?,
+            Err(fault) => strays.push(fault),
+        }
+    }
+    let mut precommits = Vec::new();
+    for file in &bundle.precommits {
+        match Precommit::parse(plan, file) {
+            Ok(precommit) => precommits.push(precommit),
+            Err(fault) => strays.push(fault),
+        }
+    }
+    let mut certifies = Certifies::default();
+    for file in &bundle.certifies {
+        match SignedCertify::parse(plan, file) {
+            Ok(certify) => certifies.insert(certify),
+            Err(fault) => strays.push(fault),
+        }
+    }
+    let outputs = deals.audit(plan, &precommits, seed)?;
+    let assembled = assemble_outputs(plan, outputs, &certifies, seed, rsa)?;
+    for file in &bundle.certificates {
+        Certificate::parse(plan, file)?.check(&assembled.outputs)?;
+    }
+    found.1 = Some(assembled);
+    Ok(())
+}
+
+impl Audit {
+    /// The check that refused, if one did.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Fault> {
+        self.findings.values().find_map(|finding| match finding {
+            Finding::Refuses(fault) => Some(*fault),
+            Finding::Holds | Finding::NotReached => None,
+        })
+    }
+}
