@@ -431,8 +431,9 @@ pub fn write(
     serde_json::to_vec_pretty(&WrittenFile { version: VERSION, created_at, shares })
 }
 
-/// signature || share public keys || sealed shares.
-fn shares_data(item: &NewItem) -> Vec<u8> {
+/// The `sharesData` of a validator: signature || share public keys || sealed shares.
+#[must_use]
+pub fn shares_data(item: &NewItem) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(shares_data_length(item.sealed_shares.len()));
     bytes.extend_from_slice(item.signature.as_bytes());
     for share in &item.share_public_keys {
