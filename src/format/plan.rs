@@ -276,6 +276,15 @@ impl Progress {
         Ok(item)
     }
 
+    /// Reads one line of a plan that was read as a whole before: it must be a row.
+    ///
+    /// # Errors
+    /// [`PlanError`].
+    pub fn read_row_again(line: &[u8]) -> Result<Row, PlanError> {
+        let document = json::parse(line)?;
+        read_row(&Field::root(&document))
+    }
+
     /// To be called after the last line.
     ///
     /// # Errors
@@ -415,12 +424,12 @@ mod tests {
             fingerprint: digest,
             key: "LS0t".to_owned(),
         };
-        let row = |row, nonce: u16| {
+        let row = |row: u8, nonce: u16| {
             Item::Row(Box::new(Row {
-                row,
+                row: row.into(),
                 keystore: format!("keystores/ü \"{row}\".json"),
                 digest,
-                public_key: [row as u8; 48],
+                public_key: [row; 48],
                 cluster: 0,
                 owner: "0x81592c3de184a3e2c0dcb5a261bc107bfa91f494".parse().unwrap(),
                 nonce: Nonce::from(nonce),

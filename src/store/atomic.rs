@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{AtFlags, FileType, OFlags, fchmod, fstat, fsync, linkat, openat, statat, unlinkat};
 use rustix::io::Errno;
 
+use crate::crypto::digest::{Sha256Digest, Sha256Running};
 use crate::machine::interrupt::{Leftover, critical};
 use crate::store::write_error::WriteError;
 
@@ -212,6 +213,25 @@ impl Staged {
         let mut bytes = Vec::new();
         self.reader()?.read_to_end(&mut bytes).map_err(|error| WriteError::from_io(&path, error))?;
         Ok(bytes)
+    }
+
+    /// The digest of the bytes that [`Staged::read_back`] would return.
+    ///
+    /// # Errors
+    /// [`WriteError`] as the system reports it.
+    pub fn digest_back(&mut self) -> Result<Sha256Digest, WriteError> {
+        let path = self.path();
+        let mut reader = self.reader()?;
+        let mut running = Sha256Running::default();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(running.digest()),
+                Ok(count) => running.update(buffer.get(..count).unwrap_or_default()),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(WriteError::from_io(&path, error)),
+            }
+        }
     }
 
     /// As [`Staged::read_back`], for a file too large to be held at once.
