@@ -175,7 +175,7 @@ fn two_runs_of_a_shard_do_not_meet() {
     let folder = service(2);
     let folder = folder.path();
     plan(folder);
-    let slow = ["--password-command", "sh -c 'touch begun; sleep 30'", "--jobs", "1", "--shard", "1/2"];
+    let slow = ["--password-command", "sh -c 'touch begun; exec sleep 30'", "--jobs", "1", "--shard", "1/2"];
     let mut first = Command::new(env!("CARGO_BIN_EXE_dvkey"))
         .current_dir(folder)
         .args(["batch", "run", "plan.jsonl", "--no-input", "--work", "work"])
