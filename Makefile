@@ -84,7 +84,7 @@ doc: ## The documentation of the sources, in target/doc
 
 .PHONY: bench
 bench: ## Benchmarks: the parts, and whole runs of split
-	cargo bench --locked --bench parts --bench whole
+	cargo bench --locked --bench parts --bench whole --bench batch
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target, FUZZ_SECONDS (60) each
