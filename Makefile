@@ -83,8 +83,8 @@ doc: ## The documentation of the sources, in target/doc
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items --locked
 
 .PHONY: bench
-bench: ## Benchmarks: the parts, whole runs of split, and the walks of a ceremony
-	cargo bench --locked --bench parts --bench whole
+bench: ## Benchmarks: the parts, whole runs of split, batches, and the walks of a ceremony
+	cargo bench --locked --bench parts --bench whole --bench batch
 	cargo bench --locked --package dvkey-ceremony --features testing --bench ceremony
 
 # Ceremonies that the other implementation checks: threshold, participants, validators, profile, seed.

@@ -7,6 +7,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+mod batch;
+
+pub(crate) use batch::{
+    BatchArguments, BatchCommand, Engine, MergeArguments, PlanArguments, RecipeArguments, RunArguments, StatusArguments,
+};
+
 use crate::format::network::Network;
 use crate::machine::memory::parse_size;
 
@@ -22,10 +28,11 @@ pub(crate) struct Arguments {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done, or valid              3  verification says no
+  0  done, or valid              5  not finished: run again to go on
   1  bad, missing or unreadable  6  disk full, no permission to write
      input; or cannot be judged  70 a bug in dvkey
   2  wrong command line          130 interrupted
+  3  verification says no
 
 Every error names a code; `dvkey explain CODE` says more.";
 
@@ -62,6 +69,8 @@ pub(crate) enum Command {
     Recover(RecoverArguments),
     /// Write what registers, funds, exits or removes validators on the SSV contract
     Tx(Box<tx::TxArguments>),
+    /// Many keystores: plan, run, resume, shard, merge
+    Batch(BatchArguments),
     /// Say in words what a file is
     Inspect(InspectArguments),
     /// Version, build and the SHA-256 of this very program

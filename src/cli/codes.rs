@@ -90,6 +90,15 @@ codes! {
     TxFailed = "tx.failed", Refused;
     TxUnknown = "tx.unknown", Refused;
     TxBatch = "tx.batch", Refused;
+    BatchManifest = "batch.manifest", Refused;
+    BatchPlan = "batch.plan", Refused;
+    BatchInputsChanged = "batch.inputs-changed", Refused;
+    BatchOtherPlan = "batch.other-plan", Refused;
+    BatchNoWork = "batch.no-work", Refused;
+    BatchTwoResults = "batch.two-results", Refused;
+    BatchNextNonce = "batch.next-nonce", Refused;
+    BatchRefused = "batch.refused", Refused;
+    BatchUnfinished = "batch.unfinished", Unfinished;
     FileUnreadable = "file.unreadable", Refused;
     ExplainUnknown = "explain.unknown", Refused;
     MachineRandomness = "machine.randomness", Environment;
@@ -117,6 +126,7 @@ const PAGES: &[(&str, &str)] = &[
     ("open", include_str!("explain/open.md")),
     ("recover", include_str!("explain/recover.md")),
     ("tx", include_str!("explain/tx.md")),
+    ("batch", include_str!("explain/batch.md")),
     ("machine", include_str!("explain/machine.md")),
     ("internal", include_str!("explain/machine.md")),
 ];

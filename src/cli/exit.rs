@@ -13,6 +13,8 @@ pub(crate) enum Exit {
     Usage,
     /// The answer is no.
     No,
+    /// Some of it is still to be done; the same command goes on.
+    Unfinished,
     /// The machine stands in the way: disk full, no permission to write.
     Environment,
     /// A bug in dvkey.
@@ -26,6 +28,7 @@ impl Exit {
             Self::Refused => 1,
             Self::Usage => 2,
             Self::No => 3,
+            Self::Unfinished => 5,
             Self::Environment => 6,
             Self::Bug => 70,
         }

@@ -15,7 +15,7 @@ use clap::error::ErrorKind;
 
 use crate::machine::{harden, interrupt, offline, password_helper};
 
-use args::{Arguments, Command};
+use args::{Arguments, BatchCommand, Command};
 use codes::Code;
 use exit::Exit;
 use report::Failure;
@@ -74,6 +74,10 @@ fn dispatch(arguments: Arguments, printer: &Printer) -> Result<Exit, Failure> {
     let helper = match &arguments.command {
         Command::Split(split) => split.passwords.command()?,
         Command::Deposit(deposit) => deposit.passwords.command()?,
+        Command::Batch(batch) => match &batch.command {
+            BatchCommand::Run(run) => run.passwords.command()?,
+            _ => None,
+        },
         _ => None,
     };
     let passwords = helper.map(|source| source.open().map_err(|error| Failure::password(&error))).transpose()?;
@@ -98,6 +102,7 @@ fn dispatch(arguments: Arguments, printer: &Printer) -> Result<Exit, Failure> {
         Command::Open(open) => commands::open::run(&open, printer),
         Command::Recover(recover) => commands::recover::run(&recover, printer),
         Command::Tx(tx) => commands::tx::run(&tx.command, printer),
+        Command::Batch(batch) => commands::batch::run(&batch.command, passwords, printer),
         Command::Inspect(inspect) => commands::inspect::run(&inspect, printer),
         Command::Self_ => commands::about::this_program(printer),
         Command::Explain { code } => commands::about::explain(code.as_deref(), printer),

@@ -1,6 +1,9 @@
 //! Turns every error into a headline, causes, a hint and a code: the only place that knows flags.
 
+mod batch;
 mod tx;
+
+pub(crate) use batch::row_code;
 
 use std::path::Path;
 

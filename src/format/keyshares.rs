@@ -1,5 +1,7 @@
 //! The keyshares.json of ssv-keys, the SSV SDK, ssv-dkg and others: read with all its variants, written in one.
 
+use std::io::{self, BufRead};
+
 use dvkey_ceremony::{Address, Nonce, OperatorId, PublicKey, SharePublicKey, Signature};
 use serde::Serialize;
 
@@ -408,31 +410,165 @@ pub fn write(
     operators: &[Operator],
     created_at: &str,
 ) -> Result<Vec<u8>, serde_json::Error> {
-    let written_operators: Vec<_> = operators
-        .iter()
-        .map(|operator| WrittenOperator { id: operator.id.get(), operator_key: &operator.key.text })
-        .collect();
-    let shares = items
-        .iter()
-        .map(|item| WrittenItem {
-            data: WrittenData {
-                owner_nonce: item.nonce.get(),
-                owner_address: owner,
-                public_key: item.public_key.to_string(),
-                operators: &written_operators,
-            },
-            payload: WrittenPayload {
-                public_key: item.public_key.to_string(),
-                operator_ids: operators.iter().map(|operator| operator.id.get()).collect(),
-                shares_data: format!("0x{}", hex::encode(shares_data(item))),
-            },
-        })
-        .collect();
-    serde_json::to_vec_pretty(&WrittenFile { version: VERSION, created_at, shares })
+    let mut writer = Writer::new(owner, operators);
+    let mut text = Writer::start(created_at)?;
+    for item in items {
+        text += &writer.item(item.public_key.as_bytes(), item.nonce, &shares_data(item))?;
+    }
+    text += writer.end();
+    Ok(text.into_bytes())
 }
 
-/// signature || share public keys || sealed shares.
-fn shares_data(item: &NewItem) -> Vec<u8> {
+/// Writes the file piece by piece; the pieces together are what [`write`] gives.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    owner: &'a str,
+    operators: Vec<WrittenOperator<'a>>,
+    items: usize,
+}
+
+impl<'a> Writer<'a> {
+    /// A file for these operators, ascending by id, and this owner, as it is to be written.
+    #[must_use]
+    pub fn new(owner: &'a str, operators: &'a [Operator]) -> Self {
+        let operators = operators
+            .iter()
+            .map(|operator| WrittenOperator { id: operator.id.get(), operator_key: &operator.key.text })
+            .collect();
+        Self { owner, operators, items: 0 }
+    }
+
+    /// The piece before the first item.
+    ///
+    /// # Errors
+    /// As [`write`].
+    pub fn start(created_at: &str) -> Result<String, serde_json::Error> {
+        let (version, created_at) = (serde_json::to_string(VERSION)?, serde_json::to_string(created_at)?);
+        Ok(format!("{{\n  \"version\": {version},\n  \"createdAt\": {created_at},\n  \"shares\": ["))
+    }
+
+    /// The piece of the next item.
+    ///
+    /// # Errors
+    /// As [`write`].
+    pub fn item(
+        &mut self,
+        public_key: &[u8; PublicKey::BYTES],
+        nonce: Nonce,
+        shares_data: &[u8],
+    ) -> Result<String, serde_json::Error> {
+        let public_key = format!("0x{}", hex::encode(public_key));
+        let item = serde_json::to_string_pretty(&WrittenItem {
+            data: WrittenData {
+                owner_nonce: nonce.get(),
+                owner_address: self.owner,
+                public_key: public_key.clone(),
+                operators: &self.operators,
+            },
+            payload: WrittenPayload {
+                public_key,
+                operator_ids: self.operators.iter().map(|operator| operator.id).collect(),
+                shares_data: format!("0x{}", hex::encode(shares_data)),
+            },
+        })?;
+        let mut text = String::with_capacity(item.len() + 256);
+        if self.items > 0 {
+            text.push(',');
+        }
+        for line in item.lines() {
+            text += "\n    ";
+            text += line;
+        }
+        self.items += 1;
+        Ok(text)
+    }
+
+    /// The piece after the last item.
+    #[must_use]
+    pub fn end(&self) -> &'static str {
+        if self.items == 0 { "]\n}" } else { "\n  ]\n}" }
+    }
+
+    /// How many items a file can have that is still read as one; their length depends on the operators only.
+    ///
+    /// # Errors
+    /// As [`write`].
+    pub fn most_items(owner: &str, operators: &[Operator]) -> Result<usize, serde_json::Error> {
+        let mut writer = Writer::new(owner, operators);
+        let longest = vec![0; shares_data_length(operators.len())];
+        let item = writer.item(&[0; PublicKey::BYTES], Nonce::from(u16::MAX), &longest)?.len() as u64 + 1;
+        Ok(usize::try_from((MAX_BYTES - 1024) / item).unwrap_or(usize::MAX))
+    }
+}
+
+/// Reads a file that [`write`] or [`Writer`] wrote, a few items at a time, each time as a file of its own.
+#[derive(Debug)]
+pub struct Pieces<R> {
+    reader: R,
+    start: Vec<u8>,
+    is_at_end: bool,
+}
+
+impl<R: BufRead> Pieces<R> {
+    /// Reads the piece before the first item.
+    ///
+    /// # Errors
+    /// Those of the reader; `InvalidData` for a file of another form.
+    pub fn new(mut reader: R) -> io::Result<Self> {
+        let mut start = Vec::new();
+        while !start.ends_with(b"\n  \"shares\": [\n") {
+            if start.len() > 4096 || reader.read_until(b'\n', &mut start)? == 0 {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+        }
+        Ok(Self { reader, start, is_at_end: false })
+    }
+
+    /// The next `most` items, or those that are left, as a file; `None` behind the last one.
+    ///
+    /// # Errors
+    /// As [`Pieces::new`].
+    pub fn next_piece(&mut self, most: usize) -> io::Result<Option<Vec<u8>>> {
+        if self.is_at_end {
+            return Ok(None);
+        }
+        let mut piece = self.start.clone();
+        let mut items = 0;
+        let mut line = Vec::new();
+        while items < most && !self.is_at_end {
+            line.clear();
+            if self.reader.read_until(b'\n', &mut line)? == 0 || line.len() > MAX_ITEM_LINE {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            match line.as_slice() {
+                b"    },\n" => {
+                    items += 1;
+                    // What follows the last item of a piece is not a comma.
+                    piece.extend_from_slice(if items < most { b"    },\n" } else { b"    }\n" });
+                }
+                b"    }\n" => {
+                    piece.extend_from_slice(&line);
+                    line.clear();
+                    self.reader.read_to_end(&mut line)?;
+                    if line != b"  ]\n}" {
+                        return Err(io::ErrorKind::InvalidData.into());
+                    }
+                    self.is_at_end = true;
+                }
+                _ => piece.extend_from_slice(&line),
+            }
+        }
+        piece.extend_from_slice(b"  ]\n}");
+        Ok(Some(piece))
+    }
+}
+
+/// No line of an item is longer, with 13 operators.
+const MAX_ITEM_LINE: usize = 64 << 10;
+
+/// The `sharesData` of a validator: signature || share public keys || sealed shares.
+#[must_use]
+pub fn shares_data(item: &NewItem) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(shares_data_length(item.sealed_shares.len()));
     bytes.extend_from_slice(item.signature.as_bytes());
     for share in &item.share_public_keys {
@@ -442,14 +578,6 @@ fn shares_data(item: &NewItem) -> Vec<u8> {
         bytes.extend_from_slice(sealed);
     }
     bytes
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct WrittenFile<'a> {
-    version: &'a str,
-    created_at: &'a str,
-    shares: Vec<WrittenItem<'a>>,
 }
 
 #[derive(Serialize)]
@@ -467,7 +595,7 @@ struct WrittenData<'a> {
     operators: &'a [WrittenOperator<'a>],
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct WrittenOperator<'a> {
     id: u64,

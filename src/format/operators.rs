@@ -164,6 +164,20 @@ impl OperatorList {
         if entries.is_empty() { Err(OperatorsError::Empty) } else { Ok(Self { entries }) }
     }
 
+    /// A list of these operators and the texts of their keys.
+    ///
+    /// # Errors
+    /// [`OperatorsError::DuplicateId`], [`OperatorsError::Empty`].
+    pub fn from_entries(operators: impl IntoIterator<Item = (OperatorId, String)>) -> Result<Self, OperatorsError> {
+        let mut entries = BTreeMap::new();
+        for (id, key) in operators {
+            if entries.insert(id, key).is_some() {
+                return Err(OperatorsError::DuplicateId(id));
+            }
+        }
+        if entries.is_empty() { Err(OperatorsError::Empty) } else { Ok(Self { entries }) }
+    }
+
     /// The ids in the list, ascending.
     pub fn ids(&self) -> impl ExactSizeIterator<Item = OperatorId> + '_ {
         self.entries.keys().copied()

@@ -1,8 +1,33 @@
 //! provenance.json: what was made from what, by which program, with which checks; nothing secret.
 
-use serde::Serialize;
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::io::Write;
+
+use serde::ser::{Error, SerializeSeq};
+use serde::{Serialize, Serializer};
 
 use super::json::{self, Field, FieldError, JsonError};
+
+/// A list that is made while it is written, so that it is never held as a whole.
+pub struct Streamed<I>(RefCell<Option<I>>);
+
+impl<I> Streamed<I> {
+    /// The list that the iterator gives, once.
+    pub fn new(items: I) -> Self {
+        Self(RefCell::new(Some(items)))
+    }
+}
+
+impl<T: Serialize, E: Display, I: Iterator<Item = Result<T, E>>> Serialize for Streamed<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        for item in self.0.borrow_mut().take().into_iter().flatten() {
+            list.serialize_element(&item.map_err(S::Error::custom)?)?;
+        }
+        list.end()
+    }
+}
 
 /// The name of the file, beside the keyshares that it describes.
 pub const FILE_NAME: &str = "provenance.json";
@@ -16,7 +41,7 @@ pub const MAX_BYTES: u64 = 32 << 20;
 /// The file's content.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Provenance {
+pub struct Provenance<V = Vec<ValidatorFacts>, F = Vec<FileFacts>> {
     /// [`SCHEMA`].
     pub schema: &'static str,
     /// Which program wrote it.
@@ -34,15 +59,19 @@ pub struct Provenance {
     /// Who holds the shares.
     pub operators: Vec<OperatorFacts>,
     /// The validators, in the order of registration.
-    pub validators: Vec<ValidatorFacts>,
+    pub validators: V,
     /// The files that were read.
-    pub inputs: Vec<FileFacts>,
+    pub inputs: F,
     /// The files that were written beside this one.
     pub outputs: Vec<FileFacts>,
     /// What was checked before anything was written.
     pub checks: Vec<CheckFacts>,
-    /// How the machine was used.
-    pub run: RunFacts,
+    /// How the machine was used; a merge of a batch has had many runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunFacts>,
+    /// The hash of the batch's plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
 }
 
 /// A program and its version.
@@ -87,7 +116,7 @@ pub struct ValidatorFacts {
     /// The name of the keystore it came from.
     pub keystore: String,
     /// How the password was read.
-    pub password_reading: &'static str,
+    pub password_reading: String,
 }
 
 /// A file by name and content.
@@ -161,14 +190,25 @@ pub enum ProvenanceError {
     Schema(String),
 }
 
+impl<V: Serialize, F: Serialize> Provenance<V, F> {
+    /// Writes the file's bytes, piece by piece.
+    ///
+    /// # Errors
+    /// Those of `writer`, and of lists that are made while they are written.
+    pub fn write_to(&self, mut writer: impl Write) -> Result<(), serde_json::Error> {
+        serde_json::to_writer_pretty(&mut writer, self)?;
+        writer.write_all(b"\n").map_err(serde_json::Error::io)
+    }
+}
+
 impl Provenance {
     /// The file's bytes.
     ///
     /// # Errors
     /// Those of the JSON writer, which strings and integers do not cause.
     pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut bytes = serde_json::to_vec_pretty(self)?;
-        bytes.push(b'\n');
+        let mut bytes = Vec::new();
+        self.write_to(&mut bytes)?;
         Ok(bytes)
     }
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{AtFlags, FileType, OFlags, fchmod, fstat, fsync, linkat, openat, statat, unlinkat};
 use rustix::io::Errno;
 
+use crate::crypto::digest::{Sha256Digest, Sha256Running};
 use crate::machine::interrupt::{Leftover, critical};
 use crate::store::write_error::WriteError;
 
@@ -127,21 +128,20 @@ pub(crate) struct Undo {
 
 /// Writes `bytes` aside for `name`.
 pub(crate) fn stage(dir: &Arc<Dir>, name: &str, bytes: &[u8], mode: Mode) -> Result<Staged, WriteError> {
+    let mut staged = begin(dir, name, mode)?;
+    staged.append(bytes)?;
+    staged.finish()?;
+    Ok(staged)
+}
+
+/// Opens a file that is written aside for `name`, and is still empty.
+pub(crate) fn begin(dir: &Arc<Dir>, name: &str, mode: Mode) -> Result<Staged, WriteError> {
     let failed = dir.failed(name);
     let (file, place) = match open_unnamed(dir).map_err(&failed)? {
         Some(file) => (file, Place::Unnamed),
         None => open_hidden(dir).map_err(&failed)?,
     };
-    let mut staged = Staged {
-        dir: Arc::clone(dir),
-        name: name.to_owned(),
-        mode,
-        file,
-        length: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-        place,
-    };
-    staged.fill(bytes)?;
-    Ok(staged)
+    Ok(Staged { dir: Arc::clone(dir), name: name.to_owned(), mode, file, length: 0, place })
 }
 
 /// Opens a file without a name; `None` where the file system has no such thing, or where it
@@ -209,27 +209,67 @@ impl Staged {
     /// [`WriteError`] as the system reports it. Too many bytes are not an error: one more than
     /// were written is returned, so that a comparison fails.
     pub fn read_back(&mut self) -> Result<Vec<u8>, WriteError> {
+        let path = self.path();
+        let mut bytes = Vec::new();
+        self.reader()?.read_to_end(&mut bytes).map_err(|error| WriteError::from_io(&path, error))?;
+        Ok(bytes)
+    }
+
+    /// The digest of the bytes that [`Staged::read_back`] would return.
+    ///
+    /// # Errors
+    /// [`WriteError`] as the system reports it.
+    pub fn digest_back(&mut self) -> Result<Sha256Digest, WriteError> {
+        let path = self.path();
+        let mut reader = self.reader()?;
+        let mut running = Sha256Running::default();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(running.digest()),
+                Ok(count) => running.update(buffer.get(..count).unwrap_or_default()),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(WriteError::from_io(&path, error)),
+            }
+        }
+    }
+
+    /// As [`Staged::read_back`], for a file too large to be held at once.
+    ///
+    /// # Errors
+    /// [`WriteError`] as the system reports it.
+    pub fn reader(&mut self) -> Result<impl Read, WriteError> {
         #[cfg(target_os = "linux")]
         {
             // Advice only: clean pages are dropped, and the bytes come from the device.
             let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
         }
         let path = self.path();
-        let failed = |error| WriteError::from_io(&path, error);
-        self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
-        let mut bytes = Vec::new();
-        (&self.file).take(self.length.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-        Ok(bytes)
+        self.file.seek(SeekFrom::Start(0)).map_err(|error| WriteError::from_io(&path, error))?;
+        Ok((&self.file).take(self.length.saturating_add(1)))
     }
 
     pub(crate) fn path(&self) -> PathBuf {
         self.dir.path.join(&self.name)
     }
 
-    fn fill(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+    /// Appends to a file that is not [finished](Staged::finish).
+    ///
+    /// # Errors
+    /// [`WriteError`] as the system reports it.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.file.write_all(bytes).map_err(|error| WriteError::from_io(&self.path(), error))?;
+        self.length = self.length.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        Ok(())
+    }
+
+    /// Makes the file durable, with its permissions.
+    ///
+    /// # Errors
+    /// [`WriteError`] as the system reports it.
+    pub fn finish(&mut self) -> Result<(), WriteError> {
         let path = self.path();
         let failed = |error| WriteError::from_io(&path, error);
-        self.file.write_all(bytes).map_err(failed)?;
         match fchmod(&self.file, self.mode.bits()) {
             // A file system without permissions of its own; see `mode_is_kept`.
             Ok(()) | Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => {}
@@ -401,7 +441,9 @@ impl Staged {
                 let (file, place) = open_hidden(&self.dir).map_err(failed)?;
                 self.file = file;
                 self.place = place;
-                self.fill(&bytes)
+                self.length = 0;
+                self.append(&bytes)?;
+                self.finish()
             }
             Err(errno) => Err(failed(errno)),
         }
@@ -497,15 +539,10 @@ mod tests {
     /// A staged file in the fallback place, whatever this file system can do.
     fn hidden(dir: &Arc<Dir>, bytes: &[u8]) -> Staged {
         let (file, place) = open_hidden(dir).unwrap();
-        let mut staged = Staged {
-            dir: Arc::clone(dir),
-            name: "file".into(),
-            mode: Mode::Public,
-            file,
-            length: u64::try_from(bytes.len()).unwrap(),
-            place,
-        };
-        staged.fill(bytes).unwrap();
+        let mut staged =
+            Staged { dir: Arc::clone(dir), name: "file".into(), mode: Mode::Public, file, length: 0, place };
+        staged.append(bytes).unwrap();
+        staged.finish().unwrap();
         staged
     }
 

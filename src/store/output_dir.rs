@@ -12,7 +12,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::machine::interrupt::{Leftover, critical, published};
-use crate::store::atomic::{Dir, Mode, Staged, Undo, is_swept, stage};
+use crate::store::atomic::{Dir, Mode, Staged, Undo, begin, is_swept, stage};
 use crate::store::read::list_dir;
 use crate::store::write_error::WriteError;
 
@@ -114,6 +114,15 @@ impl OutputDir {
     pub fn stage(&self, name: &str, bytes: &[u8], mode: Mode) -> Result<Staged, WriteError> {
         plain_name(name)?;
         stage(&self.dir, name, bytes, mode)
+    }
+
+    /// Begins a file that is too large to be held at once: append to it, then finish it.
+    ///
+    /// # Errors
+    /// As [`OutputDir::stage`].
+    pub fn begin(&self, name: &str, mode: Mode) -> Result<Staged, WriteError> {
+        plain_name(name)?;
+        begin(&self.dir, name, mode)
     }
 
     /// Makes the files visible in the given order, each in one step, and returns their paths.

@@ -6,12 +6,13 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::OFlags;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::crypto::digest::{Sha256Digest, Sha256Running};
 use dvkey_ceremony::SecretBytes;
 
 /// Where bytes come from.
@@ -118,6 +119,25 @@ pub fn read_bounded(source: &Source, limit: u64) -> Result<Vec<u8>, ReadError> {
     Ok(bytes)
 }
 
+/// The digest of a file of any length.
+///
+/// # Errors
+/// [`ReadError`] as the system reports it.
+pub fn digest_of(path: &Path) -> Result<Sha256Digest, ReadError> {
+    let source = Source::Path(path.to_path_buf());
+    let mut file = open(&source, u64::MAX)?;
+    let mut running = Sha256Running::default();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(running.digest()),
+            Ok(count) => running.update(buffer.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(ReadError::from_io(&source, error)),
+        }
+    }
+}
+
 /// Reads a secret to its end, at most `limit` bytes.
 ///
 /// The bytes go from the kernel into one buffer, allocated once at its full size and wiped on
@@ -185,6 +205,30 @@ fn is_own_descriptor(path: &Path) -> bool {
     let facts = std::fs::read_to_string(Path::new("/proc/self/fdinfo").join(number)).unwrap_or_default();
     let flags = facts.lines().find_map(|line| u32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
     flags.is_some_and(|flags| flags & OFlags::CLOEXEC.bits() != 0)
+}
+
+/// Whether there is something at `path` that this user may read, without reading it.
+///
+/// # Errors
+/// [`ReadError`] as the system reports it; [`ReadError::IsDirectory`].
+pub fn must_be_readable(path: &Path) -> Result<(), ReadError> {
+    open(&Source::Path(path.to_path_buf()), u64::MAX).map(drop)
+}
+
+/// The way from one folder to another, both of which are there: the shortest chain of `..` and names.
+///
+/// # Errors
+/// [`ReadError`] as the system reports it.
+pub fn way_between(from: &Path, to: &Path) -> Result<PathBuf, ReadError> {
+    let whole = |path: &Path| {
+        let path = if path == Path::new("") { Path::new(".") } else { path };
+        std::fs::canonicalize(path).map_err(|error| ReadError::from_io(&Source::Path(path.to_path_buf()), error))
+    };
+    let (from, to) = (whole(from)?, whole(to)?);
+    let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(shared).map(|_| Component::ParentDir);
+    let way: PathBuf = up.chain(to.components().skip(shared)).collect();
+    Ok(if way.as_os_str().is_empty() { PathBuf::from(".") } else { way })
 }
 
 /// What a directory entry is once symbolic links are followed.
@@ -336,6 +380,20 @@ mod tests {
         assert!(matches!(read_bounded(&below, 9), Err(ReadError::NotADirectory { .. })));
         assert!(matches!(read_secret(&itself, 9), Err(ReadError::IsDirectory { .. })));
         assert!(matches!(list_dir(path), Err(ReadError::NotADirectory { .. })));
+    }
+
+    #[test]
+    fn ways_lead_there() {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["a/b", "a/c/d"] {
+            std::fs::create_dir_all(dir.path().join(folder)).unwrap();
+        }
+        let way = |from: &str, to: &str| way_between(&dir.path().join(from), &dir.path().join(to)).unwrap();
+        assert_eq!(way("a/b", "a/c/d"), Path::new("../c/d"));
+        assert_eq!(way("a", "a"), Path::new("."));
+        assert_eq!(way("a/b", "."), Path::new("../.."));
+        assert_eq!(way(".", "a/b"), Path::new("a/b"));
+        assert!(way_between(dir.path(), &dir.path().join("absent")).is_err());
     }
 
     #[test]

@@ -79,6 +79,17 @@ pub enum InventoryProblem {
     EmptyFolder,
 }
 
+/// One thing that was found.
+#[derive(Debug)]
+pub enum Found {
+    /// A keystore.
+    Keystore(Box<FoundKeystore>),
+    /// Something else in a folder, to be left alone.
+    Stray(Stray),
+    /// Something that cannot be used, and cannot be passed over.
+    Problem(PathBuf, InventoryProblem),
+}
+
 /// Reads every path: keystores, and folders of them. Folders inside are not entered.
 ///
 /// # Errors
@@ -87,40 +98,56 @@ pub fn inventory(paths: &[PathBuf], limits: KdfLimits) -> Result<Inventory, Inve
     let mut found = Inventory::default();
     let mut problems = Vec::new();
     for path in paths {
-        match list_dir(path) {
-            Ok(entries) => {
-                let before = found.keystores.len() + problems.len();
-                for entry in entries {
-                    if entry.kind == EntryKind::Dir {
-                        found.strays.push(Stray { name: entry.name, what: "a folder" });
-                        continue;
-                    }
-                    let result = match entry.kind {
-                        EntryKind::File => read_keystore(&entry.path, limits),
-                        _ => Err(InventoryProblem::NotAFile),
-                    };
-                    match result {
-                        Ok(keystore) => found.keystores.push(keystore),
-                        Err(problem) => match stray(&entry.name, &problem) {
-                            Some(what) => found.strays.push(Stray { name: entry.name, what }),
-                            None => problems.push((entry.path, problem)),
-                        },
-                    }
-                }
-                if found.keystores.len() + problems.len() == before {
-                    problems.push((path.clone(), InventoryProblem::EmptyFolder));
-                }
-            }
-            Err(ReadError::NotADirectory { .. }) => match read_keystore(path, limits) {
-                Ok(keystore) => found.keystores.push(keystore),
-                Err(problem) => problems.push((path.clone(), problem)),
-            },
-            Err(error) => problems.push((path.clone(), error.into())),
-        }
+        find(path, limits, &mut |thing| match thing {
+            Found::Keystore(keystore) => found.keystores.push(*keystore),
+            Found::Stray(stray) => found.strays.push(stray),
+            Found::Problem(path, problem) => problems.push((path, problem)),
+        });
     }
     found.keystores.sort_by(|a, b| natural_cmp(&a.name, &b.name).then_with(|| a.path.cmp(&b.path)));
     refuse_repeated(&found.keystores, &mut problems);
     if problems.is_empty() { Ok(found) } else { Err(InventoryError(problems)) }
+}
+
+/// Tells `heard` of the keystore at `path`, or of everything in the folder there, in natural order, one at a time.
+pub fn find(path: &Path, limits: KdfLimits, heard: &mut dyn FnMut(Found)) {
+    let entries = match list_dir(path) {
+        Ok(entries) => entries,
+        Err(ReadError::NotADirectory { .. }) => {
+            return heard(match read_keystore(path, limits) {
+                Ok(keystore) => Found::Keystore(Box::new(keystore)),
+                Err(problem) => Found::Problem(path.to_path_buf(), problem),
+            });
+        }
+        Err(error) => return heard(Found::Problem(path.to_path_buf(), error.into())),
+    };
+    let mut is_empty = true;
+    for entry in entries {
+        if entry.kind == EntryKind::Dir {
+            heard(Found::Stray(Stray { name: entry.name, what: "a folder" }));
+            continue;
+        }
+        let result = match entry.kind {
+            EntryKind::File => read_keystore(&entry.path, limits),
+            _ => Err(InventoryProblem::NotAFile),
+        };
+        heard(match result {
+            Ok(keystore) => {
+                is_empty = false;
+                Found::Keystore(Box::new(keystore))
+            }
+            Err(problem) => match stray(&entry.name, &problem) {
+                Some(what) => Found::Stray(Stray { name: entry.name, what }),
+                None => {
+                    is_empty = false;
+                    Found::Problem(entry.path, problem)
+                }
+            },
+        });
+    }
+    if is_empty {
+        heard(Found::Problem(path.to_path_buf(), InventoryProblem::EmptyFolder));
+    }
 }
 
 /// What a file in a folder is, if it may be left alone. A file that is called a keystore, or JSON, and cannot be read as
@@ -158,7 +185,11 @@ fn is_other_encoding(error: &JsonError) -> bool {
     matches!(error, JsonError::Utf16 | JsonError::NotUtf8(_))
 }
 
-fn read_keystore(path: &Path, limits: KdfLimits) -> Result<FoundKeystore, InventoryProblem> {
+/// Reads one keystore.
+///
+/// # Errors
+/// [`InventoryProblem`].
+pub fn read_keystore(path: &Path, limits: KdfLimits) -> Result<FoundKeystore, InventoryProblem> {
     let bytes = read_bounded(&Source::Path(path.to_path_buf()), MAX_BYTES)?;
     let detected = detect(&bytes);
     let document = match (detected.kind, detected.document) {

@@ -1,5 +1,7 @@
 //! Floor 4: one file, or folder, for each thing that somebody wants done.
 
+pub mod batch;
+mod deal;
 pub mod deposit;
 pub mod inspect;
 pub mod inventory;

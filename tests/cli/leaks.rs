@@ -99,6 +99,27 @@ fn neither_key_nor_password_nor_share_is_shown() {
         assert_eq!(run(command), Some(i32::from(json != ["--json"])));
     }
 
+    // Batches: what is planned, made, journaled, merged and said, with right, wrong and failing sources of passwords.
+    let header = "keystore,operators,owner,nonce,network\n";
+    let rows = format!("{header}mine,operators.json,{},7,hoodi\n", crate::OWNER);
+    std::fs::write(folder.path().join("manifest.csv"), rows).unwrap();
+    let batch = |arguments: &[&str]| {
+        let mut command = dvkey(folder.path());
+        command.arg("batch").args(arguments);
+        run(command)
+    };
+    assert_eq!(batch(&["plan", "--manifest", "manifest.csv", "--out", "plan.jsonl", "-v"]), Some(0));
+    let go = ["run", "plan.jsonl", "--work", "work", "--no-input", "-v"];
+    assert_eq!(batch(&[&go[..], &failing[..2]].concat()), Some(1));
+    assert_eq!(batch(&[&go[..], &["--password-file", "manifest.csv"]].concat()), Some(1));
+    assert_eq!(batch(&[&go[..], &password].concat()), Some(1));
+    assert_eq!(batch(&[&go[..], &["--json"], &from_command[..2]].concat()), Some(1));
+    assert_eq!(batch(&["status", "plan.jsonl", "--work", "work", "-v", "--metrics", "m.prom"]), Some(1));
+    assert_eq!(batch(&["merge", "plan.jsonl", "--work", "work", "--out", "merged", "-v"]), Some(1));
+    let next = format!("{}=7", crate::OWNER);
+    let compact = ["merge", "plan.jsonl", "--work", "work", "--out", "next", "--compact", "--next-nonce", &next];
+    assert_eq!(batch(&compact), Some(0));
+
     for arguments in [
         &["verify", "out", "-v"][..],
         &["verify", "mine/1.json"],

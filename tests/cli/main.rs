@@ -12,6 +12,7 @@
 mod support;
 
 mod about;
+mod batch;
 mod crash;
 mod deposit;
 mod foreign_ceremonies;

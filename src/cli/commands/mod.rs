@@ -1,6 +1,7 @@
 //! One file for each command: arguments in, workflow, rendering out.
 
 pub(super) mod about;
+pub(super) mod batch;
 pub(super) mod deposit;
 pub(super) mod inspect;
 mod oddities;

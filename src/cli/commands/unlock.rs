@@ -49,6 +49,11 @@ impl PasswordArguments {
         file || self.password_fd == Some(0)
     }
 
+    /// The source that is named, other than a command, unless a person would have to type into it and see what is typed.
+    pub(super) fn source_for_many(&self) -> Option<PasswordSource> {
+        self.source().filter(|source| !is_typed_openly(source))
+    }
+
     /// The source that is named, other than a command.
     fn source(&self) -> Option<PasswordSource> {
         if let Some(file) = &self.password_file {
@@ -94,6 +99,19 @@ pub(super) fn must_fit(keystores: &[&FoundKeystore], budget: u64) -> Result<(), 
     }
 }
 
+/// Typed into stdin, a password would show; the hidden question serves better.
+fn is_typed_openly(source: &PasswordSource) -> bool {
+    matches!(source, PasswordSource::File(Source::Stdin) | PasswordSource::Fd(0)) && std::io::stdin().is_terminal()
+}
+
+impl Failure {
+    /// There is no source of passwords, and nobody to be asked.
+    pub(super) fn no_password_source() -> Self {
+        Self::missing("the password", "--password-file, --password-dir, --password-command or --password-fd")
+            .code(Code::PasswordMissing)
+    }
+}
+
 /// The source of passwords that was named, or else the person.
 pub(super) fn supply<'a>(
     options: &PasswordArguments,
@@ -102,12 +120,7 @@ pub(super) fn supply<'a>(
     printer: &'a Printer,
     present: bool,
 ) -> Result<Supply<'a>, Failure> {
-    // Typed into stdin, a password would show; the hidden question serves better.
-    let at_the_terminal = |source: &PasswordSource| {
-        matches!(source, PasswordSource::File(Source::Stdin) | PasswordSource::Fd(0)) && std::io::stdin().is_terminal()
-    };
-    let source = options.source().filter(|source| !at_the_terminal(source));
-    let opened = match (opened, source) {
+    let opened = match (opened, options.source_for_many()) {
         (Some(opened), _) => Some(opened),
         (None, Some(source)) => Some(source.open().map_err(|error| Failure::password(&error))?),
         (None, None) => None,
@@ -116,11 +129,7 @@ pub(super) fn supply<'a>(
         return Ok(Supply { printer, source: SupplySource::Opened(opened) });
     }
     if !present {
-        return Err(Failure::missing(
-            "the password",
-            "--password-file, --password-dir, --password-command or --password-fd",
-        )
-        .code(Code::PasswordMissing));
+        return Err(Failure::no_password_source());
     }
     let question = match keystores {
         [only] => format!("Password of {}:", printable(&only.name)),

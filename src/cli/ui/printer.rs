@@ -49,6 +49,7 @@ pub(crate) struct Printer {
     verbose: bool,
     bar: Arc<Mutex<Option<ProgressBar>>>,
     results_lost: Arc<AtomicBool>,
+    resumable: Arc<AtomicBool>,
 }
 
 impl Printer {
@@ -59,6 +60,7 @@ impl Printer {
             verbose: output.verbose,
             bar: Arc::default(),
             results_lost: Arc::default(),
+            resumable: Arc::default(),
         }
     }
 
@@ -149,11 +151,19 @@ impl Printer {
         self.say(&tone(Tone::Faint, &format!("code: {0} (dvkey explain {0})", failure.code.text())));
     }
 
+    /// From here on, what is done stays when the work is interrupted.
+    pub(crate) fn set_resumable(&self) {
+        self.resumable.store(true, Ordering::Relaxed);
+    }
+
     /// The last words after Ctrl-C.
     pub(crate) fn interrupted(&self, published: &[PathBuf]) {
         // The bar is not asked: whoever was interrupted may hold it. Its line is wiped as any other.
         let wipe = if std::io::stderr().is_terminal() { "\r\u{1b}[2K" } else { "" };
         let _ = match published {
+            [] if self.resumable.load(Ordering::Relaxed) => {
+                writeln!(anstream::stderr(), "{wipe}\ninterrupted; what is done is kept; the same command goes on")
+            }
             [] => writeln!(anstream::stderr(), "{wipe}\ninterrupted; nothing was left behind"),
             files => {
                 let files: Vec<_> =

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use dvkey_ceremony::dealer::{DealError, DealerError};
+use dvkey_ceremony::dealer::DealerError;
 use dvkey_ceremony::share::{Sharing, SharingError, check_polynomials};
 use dvkey_ceremony::{Dealer, OwnerNonce, PublicKey};
 
@@ -21,6 +21,7 @@ use crate::store::atomic::Mode;
 use crate::store::output_dir::OutputDir;
 use crate::store::read::{Source, read_bounded};
 use crate::store::write_error::WriteError;
+use crate::workflow::deal::deal_and_seal;
 use crate::workflow::parallel::in_chunks;
 use crate::workflow::unlock::{Passwords, Refusal, RefusalCause, Refused, UnlockPorts, unlock_all};
 use crate::workflow::verify::check::{Check, Report, Verdict};
@@ -170,25 +171,8 @@ fn split_all(plan: &Plan, dealer: &Dealer, ports: &Ports<'_>) -> Result<Vec<Made
 }
 
 fn split(plan: &Plan, dealer: &Dealer, keystore: &PlannedKeystore, unlocked: &Unlocked) -> Result<Made, RefusalCause> {
-    let deal = dealer.deal(&unlocked.secret_key, &mut random::system()).map_err(|error| {
-        // The source of a failed draw is the system's error; its text is enough here.
-        RefusalCause::Deal(match &error {
-            DealError::Randomness(source) => format!("{error}: {source}"),
-            other => other.to_string(),
-        })
-    })?;
-    let mut sealed_shares = Vec::with_capacity(deal.shares.len());
-    for (operator, share) in plan.request.cluster.operators().iter().zip(&deal.shares) {
-        sealed_shares.push(operator.key.key.seal(&share.secret, &mut random::system_infallible())?);
-    }
     let message = OwnerNonce { owner: plan.request.owner, nonce: keystore.nonce };
-    let item = NewItem {
-        public_key: deal.validator,
-        nonce: keystore.nonce,
-        signature: unlocked.secret_key.sign(&message.digest()),
-        share_public_keys: deal.share_public_keys,
-        sealed_shares,
-    };
+    let item = deal_and_seal(&plan.request.cluster, dealer, message, &unlocked.secret_key)?;
     Ok(Made { item, reading: unlocked.reading })
 }
 
@@ -306,7 +290,7 @@ fn describe(plan: &Plan, made: &[Made], report: &Report, keyshares: Sha256Digest
                 public_key: made.item.public_key.to_string(),
                 nonce: made.item.nonce.get(),
                 keystore: keystore.found.name.clone(),
-                password_reading: made.reading.name(),
+                password_reading: made.reading.name().to_owned(),
             })
             .collect(),
         inputs,
@@ -314,11 +298,12 @@ fn describe(plan: &Plan, made: &[Made], report: &Report, keyshares: Sha256Digest
         checks: held
             .map(|(check, result)| CheckFacts { id: check.id(), title: check.title(), held: result.held })
             .collect(),
-        run: RunFacts {
+        run: Some(RunFacts {
             jobs: ports.jobs,
             memory: ports.memory.total(),
             key_derivation: ports.kdf.path().name(),
             offline_enforced: ports.offline_enforced,
-        },
+        }),
+        plan: None,
     }
 }

@@ -1,0 +1,276 @@
+//! `dvkey batch merge`: keyshares for each cluster, and what stands in the way of the rest; or a new plan without gaps.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use dvkey_ceremony::Nonce;
+use serde::Serialize;
+
+use super::{SCHEMA, SHOWN, ending, load, numbers, place_for, warn_of_holes};
+use crate::cli::args::{MergeArguments, NetworkName};
+use crate::cli::codes::Code;
+use crate::cli::commands::{parse_nonce, parse_owner};
+use crate::cli::exit::Exit;
+use crate::cli::report::Failure;
+use crate::cli::ui::printer::{Printer, Tone, tone};
+use crate::cli::ui::words::{count, ids, nonces, printable};
+use crate::store::atomic::Mode;
+use crate::store::read::way_between;
+use crate::store::work_dir::WorkDir;
+use crate::workflow::batch::LoadedPlan;
+use crate::workflow::batch::compact::{Compacted, NextNonce, Renumbered, compact};
+use crate::workflow::batch::merge::{Gap, Merged, MergedFile, Request, merge};
+use crate::workflow::batch::shard::AllWork;
+
+/// The file of the new plan.
+const PLAN_FILE: &str = "plan.jsonl";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonFile {
+    schema: &'static str,
+    event: &'static str,
+    folder: String,
+    network: &'static str,
+    owner: String,
+    operator_ids: Vec<u64>,
+    first_nonce: u16,
+    last_nonce: u16,
+    validators: usize,
+    keyshares_sha256: String,
+    was_there: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonGap<'a> {
+    schema: &'static str,
+    event: &'static str,
+    network: &'static str,
+    owner: String,
+    nonce: u16,
+    row: u32,
+    keystore: &'a str,
+    state: &'static str,
+    code: Option<&'a str>,
+    reason: Option<&'a str>,
+    held_back: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonRenumbered {
+    schema: &'static str,
+    event: &'static str,
+    network: &'static str,
+    owner: String,
+    registered: u32,
+    registered_without_result: Vec<u16>,
+    left_out: Vec<u16>,
+    first_nonce: Option<u16>,
+    last_nonce: Option<u16>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonNewPlan {
+    schema: &'static str,
+    event: &'static str,
+    plan: String,
+    hash: String,
+    rows: u32,
+    continues: String,
+}
+
+pub(super) fn run(arguments: &MergeArguments, printer: &Printer) -> Result<Exit, Failure> {
+    let plan = load(&arguments.plan, None)?;
+    let work = AllWork::read(&arguments.work, &plan).map_err(|error| Failure::batch_work(&error))?;
+    for (folder, line) in &work.damaged {
+        printer.warning(&format!("{}: line {line} of the journal is damaged", folder.display()));
+    }
+    let next = arguments.next_nonce.iter().map(|text| parse_next(text)).collect::<Result<Vec<_>, _>>()?;
+    WorkDir::open(&arguments.out).map_err(|error| Failure::write(&error))?;
+    if arguments.compact {
+        return make_new_plan(arguments, &plan, &work, &next, printer);
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let request = Request { out: arguments.out.clone(), force: arguments.force, jobs: cores };
+    let merged = merge(&plan, &work, &request, &|file| show_file(file, printer))
+        .map_err(|error| Failure::batch_merge(&error))?;
+    warn_of_holes(&merged.holes, printer);
+    show_gaps(&merged, printer);
+    if !printer.json() && !merged.files.is_empty() {
+        printer.message("next: register each file's validators in their order, the files of an owner by nonce,");
+        printer.message("and nothing else of this owner in between");
+    }
+    ending(merged.counts, &count(usize::try_from(plan.rows).unwrap_or(usize::MAX), "row"))
+}
+
+fn show_file(file: &MergedFile, printer: &Printer) {
+    printer.object(&JsonFile {
+        schema: SCHEMA,
+        event: "file",
+        folder: file.folder.display().to_string(),
+        network: file.network.name(),
+        owner: file.owner.to_checksum(),
+        operator_ids: numbers(&file.operators),
+        first_nonce: file.first.get(),
+        last_nonce: file.last.get(),
+        validators: file.validators,
+        keyshares_sha256: file.digest.to_string(),
+        was_there: file.was_there,
+    });
+    if printer.json() {
+        return;
+    }
+    let how = if file.was_there { "as it was" } else { "read back from disk and verified" };
+    printer.message(&format!(
+        "{} {}, {} of {} on {}, operators {}; {how}",
+        tone(Tone::Good, "merged:"),
+        count(file.validators, "validator"),
+        nonces(file.first.get().into(), file.last.get().into()),
+        file.owner,
+        file.network,
+        ids(&file.operators)
+    ));
+    printer.result(&file.folder.display().to_string());
+}
+
+fn show_gaps(merged: &Merged, printer: &Printer) {
+    let most = if printer.verbose() { usize::MAX } else { SHOWN };
+    for (position, gap) in merged.gaps.iter().enumerate() {
+        let Gap { network, owner, nonce, row, keystore, refused, held_back } = gap;
+        let (code, reason) = refused.as_ref().map(|(code, reason)| (code.as_str(), reason.as_str())).unzip();
+        printer.object(&JsonGap {
+            schema: SCHEMA,
+            event: "gap",
+            network: network.name(),
+            owner: owner.to_checksum(),
+            nonce: nonce.get(),
+            row: *row,
+            keystore,
+            state: if refused.is_some() { "refused" } else { "pending" },
+            code,
+            reason,
+            held_back: *held_back,
+        });
+        if printer.json() || position >= most {
+            continue;
+        }
+        let why = match refused {
+            Some((code, reason)) => format!("was refused ({code}): {reason}"),
+            None => "is still to be done".to_owned(),
+        };
+        printer.warning(&format!(
+            "gap at nonce {nonce} of {owner} on {network}: row {row}, {}, {}",
+            printable(keystore),
+            printable(&why)
+        ));
+        if *held_back > 0 {
+            let rows = count(usize::try_from(*held_back).unwrap_or(usize::MAX), "finished row");
+            printer.message(&format!("  {rows} behind it held back: registered now, they would be void"));
+        }
+    }
+    if merged.gaps.len() > most {
+        printer.warning(&format!("and {} more gaps; --verbose shows all", merged.gaps.len() - most));
+    }
+}
+
+/// `OWNER=N`, or `NETWORK:OWNER=N`.
+fn parse_next(text: &str) -> Result<NextNonce, Failure> {
+    let form = || Failure::new(Code::BatchNextNonce, "--next-nonce does not have the form OWNER=N");
+    let (owner, nonce) = text.split_once('=').ok_or_else(form)?;
+    let (network, owner) = match owner.split_once(':') {
+        None => (None, owner),
+        Some((network, owner)) => {
+            let name = <NetworkName as clap::ValueEnum>::from_str(network, true).map_err(|_| form())?;
+            (Some(name.into()), owner)
+        }
+    };
+    Ok(NextNonce { network, owner: parse_owner(owner)?, nonce: parse_nonce(nonce)? })
+}
+
+fn make_new_plan(
+    arguments: &MergeArguments,
+    plan: &LoadedPlan,
+    work: &AllWork,
+    next: &[NextNonce],
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let path = arguments.out.join(PLAN_FILE);
+    let (output, name) = place_for(&path, arguments.force)?;
+    let base = way_between(output.path(), &plan.base).map_err(|error| Failure::read(Code::FileUnreadable, &error))?;
+    let base = base.to_str().ok_or_else(|| {
+        Failure::new(Code::BatchPlan, "the way from the new plan to the manifest's folder is not UTF-8 text")
+    })?;
+    let mut staged = output.begin(name, Mode::Public).map_err(|error| Failure::write(&error))?;
+    let created_at = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+    let compacted = compact(plan, work, next, (created_at, base.to_owned()), &mut staged)
+        .map_err(|error| Failure::batch_compact(&error))?;
+    output.publish(vec![staged]).map_err(|error| Failure::write(&error))?;
+    show_new_plan(plan, &compacted, &path, printer);
+    Ok(Exit::Done)
+}
+
+fn show_new_plan(plan: &LoadedPlan, compacted: &Compacted, path: &Path, printer: &Printer) {
+    for owner in &compacted.owners {
+        show_renumbered(owner, printer);
+    }
+    printer.object(&JsonNewPlan {
+        schema: SCHEMA,
+        event: "plan",
+        plan: path.display().to_string(),
+        hash: compacted.hash.to_string(),
+        rows: compacted.rows,
+        continues: plan.hash.to_string(),
+    });
+    if printer.json() {
+        return;
+    }
+    printer.message(&format!("  hash {}", compacted.hash));
+    printer.result(&path.display().to_string());
+    printer.message("next: `dvkey batch run` with the new plan and a new --work: the rows are signed anew, and their");
+    printer.message("keys and passwords are needed again. Merge nothing more of these owners from the old plan.");
+}
+
+fn show_renumbered(owner: &Renumbered, printer: &Printer) {
+    let numbers = |nonces: &[Nonce]| nonces.iter().map(|nonce| nonce.get()).collect::<Vec<_>>();
+    let left_out: Vec<_> = owner.left_out.iter().map(|(nonce, _)| *nonce).collect();
+    printer.object(&JsonRenumbered {
+        schema: SCHEMA,
+        event: "renumbered",
+        network: owner.network.name(),
+        owner: owner.owner.to_checksum(),
+        registered: owner.registered,
+        registered_without_result: numbers(&owner.registered_without_result),
+        left_out: numbers(&left_out),
+        first_nonce: owner.nonces.map(|(first, _)| first.get()),
+        last_nonce: owner.nonces.map(|(_, last)| last.get()),
+    });
+    if !owner.registered_without_result.is_empty() {
+        printer.warning(&format!(
+            "{} of {} count as registered although they have no result",
+            count(owner.registered_without_result.len(), "row"),
+            owner.owner
+        ));
+    }
+    if printer.json() {
+        return;
+    }
+    let range = match owner.nonces {
+        Some((first, last)) => format!("the rest has {}", nonces(first.get().into(), last.get().into())),
+        None => "no row is left".to_owned(),
+    };
+    printer.message(&format!(
+        "{} on {}: {} counts as registered; {range}",
+        owner.owner,
+        owner.network,
+        count(usize::try_from(owner.registered).unwrap_or(usize::MAX), "row")
+    ));
+    for (nonce, keystore) in owner.left_out.iter().take(SHOWN) {
+        printer.message(&format!("  left out: nonce {nonce} of the old plan, {}", printable(keystore)));
+    }
+    if owner.left_out.len() > SHOWN {
+        printer.message(&format!("  and {} more", owner.left_out.len() - SHOWN));
+    }
+}

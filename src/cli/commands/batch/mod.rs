@@ -1,0 +1,93 @@
+//! `dvkey batch`: plan, run, status, merge, recipe.
+
+mod merge;
+mod plan;
+mod recipe;
+mod run;
+mod status;
+
+use std::path::Path;
+
+use dvkey_ceremony::OperatorId;
+
+use crate::cli::args::BatchCommand;
+use crate::cli::codes::Code;
+use crate::cli::exit::Exit;
+use crate::cli::report::Failure;
+use crate::cli::ui::printer::Printer;
+use crate::machine::password::Passwords as Opened;
+use crate::store::output_dir::OutputDir;
+use crate::workflow::batch::LoadedPlan;
+use crate::workflow::batch::plan::Hole;
+use crate::workflow::batch::status::Counts;
+
+/// The schema of everything that these commands say in JSON.
+const SCHEMA: &str = "dvkey.batch/1";
+
+/// How many rows are listed without --verbose.
+const SHOWN: usize = 20;
+
+pub(in crate::cli) fn run(
+    command: &BatchCommand,
+    passwords: Option<Opened>,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    match command {
+        BatchCommand::Plan(arguments) => plan::run(arguments, printer),
+        BatchCommand::Run(arguments) => run::run(arguments, passwords, printer),
+        BatchCommand::Status(arguments) => status::run(arguments, printer),
+        BatchCommand::Merge(arguments) => merge::run(arguments, printer),
+        BatchCommand::Recipe(arguments) => recipe::run(arguments, printer),
+    }
+}
+
+fn load(path: &Path, base: Option<&Path>) -> Result<LoadedPlan, Failure> {
+    LoadedPlan::load(path, base).map_err(|error| Failure::batch_load(&error))
+}
+
+/// The folder and the name of a file that is to be written, the folder proven to take it.
+fn place_for(path: &Path, overwrite: bool) -> Result<(OutputDir, &str), Failure> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name =
+        name.ok_or_else(|| Failure::new(Code::OutputParent, format!("{}: not the name of a file", path.display())))?;
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        let headline = format!("{}: no such directory", folder.display());
+        return Err(Failure::new(Code::OutputParent, headline).hint("create the folder first"));
+    }
+    let output = OutputDir::prepare(folder, &[name], overwrite).map_err(|error| Failure::write(&error))?;
+    Ok((output, name))
+}
+
+/// How a batch, or a shard of it, ends: done, to be gone on with, or refused in part.
+fn ending(counts: Counts, what: &str) -> Result<Exit, Failure> {
+    let Counts { pending, refused, .. } = counts;
+    let unfinished = |headline| {
+        Failure::new(Code::BatchUnfinished, headline).hint("run the same command again; what is done is kept")
+    };
+    match (pending, refused) {
+        (0, 0) => Ok(Exit::Done),
+        (0, _) => Err(Failure::new(Code::BatchRefused, format!("{refused} of {what} refused")).hint(
+            "their nonces stay theirs: mend what is wrong and run again, or look at `dvkey explain batch.refused`",
+        )),
+        (_, 0) => Err(unfinished(format!("{pending} of {what} still to be done"))),
+        (_, _) => Err(unfinished(format!("{pending} of {what} still to be done, and {refused} refused"))),
+    }
+}
+
+fn numbers(operators: &[OperatorId]) -> Vec<u64> {
+    operators.iter().map(|id| id.get()).collect()
+}
+
+/// Nonces that the plan passes over must be registered by somebody else first.
+fn warn_of_holes(holes: &[Hole], printer: &Printer) {
+    for Hole { network, owner, first, last } in holes {
+        let which = if first == last { format!("nonce {first} is") } else { format!("nonces {first} to {last} are") };
+        printer.warning(&format!(
+            "{which} in no row of {owner} on {network}: what stands behind is void unless others register them first"
+        ));
+    }
+}

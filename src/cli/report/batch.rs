@@ -1,0 +1,170 @@
+//! The errors of batches, as people see them.
+
+use super::{Failure, SHOWN, about, inventory_code, refusal_code};
+use crate::cli::codes::Code;
+use crate::cli::ui::words::count;
+use crate::format::plan::PlanError as PlanFileError;
+use crate::store::read::ReadError;
+use crate::workflow::batch::compact::CompactError;
+use crate::workflow::batch::merge::MergeError;
+use crate::workflow::batch::plan::{PlanError, Problem};
+use crate::workflow::batch::run::{RowProblem, RunError};
+use crate::workflow::batch::shard::ShardError;
+use crate::workflow::batch::status::StatusError;
+use crate::workflow::batch::{LoadError, WritePlanError};
+
+impl Failure {
+    pub(crate) fn batch_manifest(error: &PlanError) -> Self {
+        match error {
+            PlanError::Read(error) => Self::read(Code::FileUnreadable, error),
+            PlanError::Empty(_) => Self::new(Code::BatchManifest, error.to_string()),
+            PlanError::Write(error) => Self::batch_write(error),
+            PlanError::Problems(problems) => {
+                let codes: Vec<_> = problems.iter().map(|(_, problem)| problem_code(problem)).collect();
+                let code = match codes.as_slice() {
+                    [first, rest @ ..] if rest.iter().all(|code| code == first) => *first,
+                    _ => Code::BatchManifest,
+                };
+                let headline = format!(
+                    "there is no plan: {} in the manifest; nothing was written",
+                    count(problems.len(), "problem")
+                );
+                let mut failure = Self::new(code, headline);
+                failure.list(problems.iter().map(|(line, problem)| format!("line {line}: {problem}")));
+                match code {
+                    Code::BatchManifest => failure.hint("mend all of them, then plan again; no nonce was given out"),
+                    _ => failure.hint_for(code),
+                }
+            }
+        }
+    }
+
+    fn batch_write(error: &WritePlanError) -> Self {
+        match error {
+            WritePlanError::Write(error) => Self::write(error),
+            WritePlanError::Json(_) | WritePlanError::ReadBack => Self::new(Code::InternalSelfCheck, error.to_string()),
+        }
+    }
+
+    pub(crate) fn batch_load(error: &LoadError) -> Self {
+        match error {
+            LoadError::Read(error @ ReadError::TooLarge { .. }) => {
+                Self::new(Code::BatchPlan, "this is no plan of a batch").cause(error.to_string())
+            }
+            LoadError::Read(error) => Self::read(Code::FileUnreadable, error),
+            LoadError::Line { problem: PlanFileError::NotAPlan, .. } => {
+                Self::new(Code::BatchPlan, "this is no plan of a batch").cause(error.to_string())
+            }
+            _ => Self::new(Code::BatchPlan, "the plan cannot be used")
+                .cause(error.to_string())
+                .hint("a plan never changes: take a copy that is whole, or plan anew"),
+        }
+    }
+
+    pub(crate) fn batch_work(error: &ShardError) -> Self {
+        match error {
+            ShardError::Read(error) => Self::read(Code::FileUnreadable, error),
+            ShardError::OtherPlan { .. } => {
+                Self::new(Code::BatchOtherPlan, error.to_string()).hint("name another folder with --work")
+            }
+            ShardError::NoWork(_) => Self::new(Code::BatchNoWork, error.to_string()),
+            ShardError::TwoResults { .. } => Self::new(Code::BatchTwoResults, error.to_string())
+                .hint("decide for one of the folders and leave the other one out"),
+        }
+    }
+
+    pub(crate) fn batch_status(error: &StatusError) -> Self {
+        match error {
+            StatusError::Plan(error) => Self::batch_load(error),
+            StatusError::Work(error) => Self::batch_work(error),
+        }
+    }
+
+    pub(crate) fn batch_run(error: &RunError) -> Self {
+        match error {
+            RunError::Plan(error) => Self::batch_load(error),
+            RunError::Shard(error) => Self::batch_work(error),
+            RunError::Write(error) => {
+                let failure = Self::write(error);
+                match failure.code {
+                    Code::OutputInUse => {
+                        failure.hint("one run at a time does a shard; it goes on when the other one has ended")
+                    }
+                    _ => failure.hint("what is done is kept; when this is mended, run the same command again"),
+                }
+            }
+            RunError::InputsChanged(changed) => {
+                let headline = format!("{error}; nothing was done");
+                let mut failure = Self::new(Code::BatchInputsChanged, headline);
+                failure.list(changed.iter().map(|(path, problem)| about(path, problem)));
+                failure.hint("bring the files back, give --base where the folder was moved, or plan anew")
+            }
+            RunError::Randomness(source) => {
+                Self::new(Code::MachineRandomness, error.to_string()).cause(format!("{source:?}"))
+            }
+            RunError::Json(_) | RunError::Dealer(_) | RunError::ReadBack(_) | RunError::SelfCheck { .. } => {
+                Self::new(Code::InternalSelfCheck, error.to_string())
+                    .hint("the disk or the memory of this machine may be failing; what was done before is kept")
+            }
+        }
+    }
+
+    pub(crate) fn batch_merge(error: &MergeError) -> Self {
+        match error {
+            MergeError::Plan(error) => Self::batch_load(error),
+            MergeError::NonceTwice { .. } => Self::new(Code::BatchPlan, error.to_string()),
+            MergeError::Read(error) => Self::read(Code::FileUnreadable, error),
+            MergeError::Write(error) => Self::write(error),
+            MergeError::ChangedMeanwhile(_) => {
+                Self::new(Code::BatchUnfinished, error.to_string()).hint("run the shard of this row again, then merge")
+            }
+            MergeError::NotValid(report) => {
+                let mut failure = Self::new(Code::InternalSelfCheck, error.to_string())
+                    .hint("nothing of this file was published; run again, which judges every result, then merge");
+                let failures = report.failures().take(SHOWN);
+                failure.causes = failures.map(|(check, _, reason)| format!("{} {reason}", check.id())).collect();
+                failure
+            }
+            MergeError::Moved(_) => Self::new(Code::OutputFailed, error.to_string()),
+            MergeError::Json(_) | MergeError::ReadBack(_) => Self::new(Code::InternalSelfCheck, error.to_string()),
+        }
+    }
+
+    pub(crate) fn batch_compact(error: &CompactError) -> Self {
+        match error {
+            CompactError::Plan(error) => Self::batch_load(error),
+            CompactError::Write(error) => Self::batch_write(error),
+            CompactError::Nonce(_) => Self::new(Code::NonceTooLarge, error.to_string()),
+            CompactError::UnknownOwner(_)
+            | CompactError::SeveralNetworks(_)
+            | CompactError::NamedTwice(_)
+            | CompactError::NotNamed { .. }
+            | CompactError::NothingLeft => Self::new(Code::BatchNextNonce, error.to_string())
+                .hint("name the nonce of the owner's next registration on chain: --next-nonce OWNER=N"),
+        }
+    }
+}
+
+/// The code under which a refused row is known.
+pub(crate) fn row_code(problem: &RowProblem) -> Code {
+    match problem {
+        RowProblem::Keystore(problem) => inventory_code(problem),
+        RowProblem::Changed => Code::BatchInputsChanged,
+        RowProblem::Refused(cause) => refusal_code(cause),
+    }
+}
+
+fn problem_code(problem: &Problem) -> Code {
+    match problem {
+        Problem::Manifest(_) | Problem::Name(_) => Code::BatchManifest,
+        Problem::Keystore { problem, .. } => inventory_code(problem),
+        Problem::NoPublicKey(_) => Code::KeystorePublicKey,
+        Problem::SameValidator { .. } => Code::KeystoreSameValidator,
+        Problem::OperatorsFile(_) => Code::OperatorsUnreadable,
+        Problem::Operators { problem, .. } => Failure::operators(problem).code,
+        Problem::TwoKeys { .. } => Code::OperatorsDuplicate,
+        Problem::PasswordFile(_) => Code::PasswordSource,
+        Problem::NonceTooLarge { .. } => Code::NonceTooLarge,
+        Problem::OperatorCap { .. } | Problem::NonceMissing { .. } | Problem::NonceTwice { .. } => Code::BatchManifest,
+    }
+}

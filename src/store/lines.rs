@@ -1,0 +1,120 @@
+//! Reads a file line by line, so that its length does not matter, only that of its longest line.
+#![expect(clippy::disallowed_methods, reason = "this file is a door through which input is read")]
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::read::{ReadError, Source};
+
+/// The lines of a file, one at a time.
+#[derive(Debug)]
+pub struct Lines {
+    reader: BufReader<File>,
+    origin: Source,
+    limit: u64,
+    buffer: Vec<u8>,
+    number: u64,
+    offset: u64,
+}
+
+/// One line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// Its number, from 1.
+    pub number: u64,
+    /// Where it starts, in bytes from the start of the file.
+    pub offset: u64,
+    /// Its bytes, without the line feed.
+    pub bytes: &'a [u8],
+    /// Whether a line feed ended it. Only the last line of a file may lack one.
+    pub ended: bool,
+}
+
+impl Lines {
+    /// Opens a file whose lines have at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`ReadError`] as the system reports it.
+    pub fn open(path: &Path, limit: u64) -> Result<Self, ReadError> {
+        let origin = Source::Path(path.to_path_buf());
+        let file = File::open(path).map_err(|error| ReadError::from_io(&origin, error))?;
+        if file.metadata().is_ok_and(|facts| facts.is_dir()) {
+            return Err(ReadError::IsDirectory { origin });
+        }
+        let reader = BufReader::with_capacity(64 << 10, file);
+        Ok(Self { reader, origin, limit, buffer: Vec::new(), number: 0, offset: 0 })
+    }
+
+    /// The next line; `None` at the end of the file.
+    ///
+    /// # Errors
+    /// [`ReadError::TooLarge`] for a line beyond the limit; otherwise as the system reports it.
+    pub fn next_line(&mut self) -> Result<Option<Line<'_>>, ReadError> {
+        self.offset = self.offset.saturating_add(u64::try_from(self.buffer.len()).unwrap_or(u64::MAX));
+        self.buffer.clear();
+        let taken = (&mut self.reader)
+            .take(self.limit.saturating_add(2))
+            .read_until(b'\n', &mut self.buffer)
+            .map_err(|error| ReadError::from_io(&self.origin, error))?;
+        if taken == 0 {
+            return Ok(None);
+        }
+        self.number = self.number.saturating_add(1);
+        let (bytes, ended) = match self.buffer.strip_suffix(b"\n") {
+            Some(bytes) => (bytes, true),
+            None => (self.buffer.as_slice(), false),
+        };
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > self.limit {
+            return Err(ReadError::TooLarge { origin: self.origin.clone(), limit: self.limit });
+        }
+        Ok(Some(Line { number: self.number, offset: self.offset, bytes, ended }))
+    }
+
+    /// Goes to where a line starts. The numbers of lines mean nothing from then on.
+    ///
+    /// # Errors
+    /// [`ReadError`] as the system reports it.
+    pub fn go_to(&mut self, offset: u64) -> Result<(), ReadError> {
+        self.reader.seek(SeekFrom::Start(offset)).map_err(|error| ReadError::from_io(&self.origin, error))?;
+        self.buffer.clear();
+        self.offset = offset;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_have_numbers_places_and_a_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        std::fs::write(&path, b"one\n\r\n\nfour").unwrap();
+        let mut lines = Lines::open(&path, 4).unwrap();
+        let mut seen = Vec::new();
+        while let Some(line) = lines.next_line().unwrap() {
+            seen.push((line.number, line.offset, line.bytes.to_vec(), line.ended));
+        }
+        let expected: [(u64, u64, &[u8], bool); 4] =
+            [(1, 0, b"one", true), (2, 4, b"\r", true), (3, 6, b"", true), (4, 7, b"four", false)];
+        assert_eq!(seen, expected.map(|(number, offset, bytes, ended)| (number, offset, bytes.to_vec(), ended)));
+        lines.go_to(4).unwrap();
+        assert_eq!(lines.next_line().unwrap().unwrap().bytes, b"\r");
+        assert_eq!(lines.next_line().unwrap().unwrap().offset, 6);
+        let mut short = Lines::open(&path, 3).unwrap();
+        for _ in 0..3 {
+            assert!(short.next_line().unwrap().is_some());
+        }
+        assert!(matches!(short.next_line(), Err(ReadError::TooLarge { limit: 3, .. })));
+        assert!(matches!(Lines::open(dir.path(), 3), Err(ReadError::IsDirectory { .. })));
+        assert!(matches!(Lines::open(&dir.path().join("absent"), 3), Err(ReadError::NotFound { .. })));
+    }
+
+    #[test]
+    fn an_endless_line_is_cut_off() {
+        let mut endless = Lines::open(Path::new("/dev/zero"), 1000).unwrap();
+        assert!(matches!(endless.next_line(), Err(ReadError::TooLarge { .. })));
+    }
+}

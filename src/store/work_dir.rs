@@ -1,0 +1,230 @@
+//! A folder that a long run works in: locked, with small files that appear whole, and logs that only grow.
+#![expect(clippy::disallowed_methods, reason = "this file is a door through which results are written")]
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, FlockOperation, Mode as Bits, OFlags, flock, mkdir, open, unlinkat};
+use rustix::io::Errno;
+
+use super::atomic::{Dir, Mode, Staged, Undo, is_swept, stage};
+use super::read::list_dir;
+use super::write_error::WriteError;
+use crate::machine::interrupt::critical;
+
+/// The file that a lock is taken on. It stays, empty, when the lock is let go of.
+const LOCK_FILE: &str = "lock";
+
+/// A folder that is there.
+pub struct WorkDir {
+    dir: Arc<Dir>,
+}
+
+/// The right to work in a folder, until it is dropped or the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    /// `None` where the file system has no locks.
+    file: Option<File>,
+}
+
+impl Lock {
+    /// Whether the system keeps others out. Some network file systems have no locks.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.file.is_some()
+    }
+}
+
+impl WorkDir {
+    /// Opens the folder, and makes it (0755) if it is missing, though not its parents.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn open(path: &Path) -> Result<Self, WriteError> {
+        let failed = |errno| WriteError::from_errno(path, errno);
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let fd = match open(path, flags, Bits::empty()) {
+            Err(Errno::NOENT) => {
+                match mkdir(path, Bits::from_raw_mode(0o755)) {
+                    // Another worker may have made it meanwhile.
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(Errno::NOENT) => {
+                        let parent = path.parent().unwrap_or(path).to_path_buf();
+                        return Err(WriteError::ParentMissing { path: parent });
+                    }
+                    Err(errno) => return Err(failed(errno)),
+                }
+                open(path, flags, Bits::empty()).map_err(failed)?
+            }
+            opened => opened.map_err(failed)?,
+        };
+        Ok(Self { dir: Arc::new(Dir { fd, path: path.to_path_buf() }) })
+    }
+
+    /// The path of the folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.dir.path
+    }
+
+    /// Keeps every other run out of this folder. The lock is on a file of its own, opened for writing, which NFS needs.
+    ///
+    /// # Errors
+    /// [`WriteError::InUse`] while another process has it; otherwise as the system reports it.
+    pub fn lock(&self) -> Result<Lock, WriteError> {
+        let path = self.dir.path.join(LOCK_FILE);
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o644)
+            .open(&path)
+            .map_err(|error| WriteError::from_io(&path, error))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Lock { file: Some(file) }),
+            Err(Errno::WOULDBLOCK) => Err(WriteError::InUse { path: self.dir.path.clone() }),
+            Err(Errno::NOTSUP | Errno::NOSYS | Errno::NOLCK | Errno::INVAL) => Ok(Lock { file: None }),
+            Err(errno) => Err(WriteError::from_errno(&path, errno)),
+        }
+    }
+
+    /// Removes what killed runs left hidden here. Only for whoever has the lock.
+    pub fn sweep(&self) {
+        let Ok(entries) = list_dir(&self.dir.path) else { return };
+        for entry in entries.iter().filter(|entry| is_swept(&entry.name)) {
+            let _ = unlinkat(&self.dir.fd, entry.name.as_str(), AtFlags::empty());
+        }
+    }
+
+    /// Writes `bytes` aside, durably, to become `name`.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing is left behind.
+    pub fn stage(&self, name: &str, bytes: &[u8]) -> Result<Staged, WriteError> {
+        stage(&self.dir, name, bytes, Mode::Public)
+    }
+
+    /// Makes the files visible, each in one step, and their names durable. What has a name already is replaced.
+    /// Interrupts wait meanwhile.
+    ///
+    /// # Errors
+    /// [`WriteError`]; the files before the one that failed stay.
+    pub fn publish(&self, staged: Vec<Staged>) -> Result<(), WriteError> {
+        critical(|| {
+            for file in staged {
+                Undo::settle(file.publish(true)?);
+            }
+            self.dir.sync()
+        })
+    }
+
+    /// Opens a file to append to, and makes it if it is missing.
+    ///
+    /// # Errors
+    /// [`WriteError`] as the system reports it.
+    pub fn log(&self, name: &str) -> Result<Log, WriteError> {
+        let path = self.dir.path.join(name);
+        let file = OpenOptions::new()
+            .create(true)
+            .read(true)
+            .append(true)
+            .mode(0o644)
+            .open(&path)
+            .map_err(|error| WriteError::from_io(&path, error))?;
+        self.dir.sync()?;
+        Ok(Log { file, path })
+    }
+}
+
+/// A file that only grows.
+#[derive(Debug)]
+pub struct Log {
+    file: File,
+    path: PathBuf,
+}
+
+impl Log {
+    /// Cuts off what stands behind the last line feed: the rest of a line that a killed run, or a full disk, left.
+    ///
+    /// # Errors
+    /// [`WriteError`] as the system reports it.
+    pub fn drop_unfinished_line(&mut self) -> Result<(), WriteError> {
+        let failed = |error| WriteError::from_io(&self.path, error);
+        let length = self.file.seek(SeekFrom::End(0)).map_err(failed)?;
+        let mut keep = length;
+        let mut byte = [0_u8];
+        while keep > 0 {
+            self.file.seek(SeekFrom::Start(keep - 1)).map_err(failed)?;
+            self.file.read_exact(&mut byte).map_err(failed)?;
+            if byte == *b"\n" {
+                break;
+            }
+            keep -= 1;
+        }
+        if keep < length { self.file.set_len(keep).map_err(failed) } else { Ok(()) }
+    }
+
+    /// Appends whole lines and makes them durable. Interrupts wait meanwhile.
+    ///
+    /// # Errors
+    /// [`WriteError`]; a part may have been appended.
+    pub fn append(&mut self, lines: &[u8]) -> Result<(), WriteError> {
+        let failed = |error| WriteError::from_io(&self.path, error);
+        critical(|| {
+            self.file.write_all(lines).map_err(failed)?;
+            self.file.sync_data().map_err(failed)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_lock_at_a_time() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = outer.path().join("work");
+        let first = WorkDir::open(&path).unwrap();
+        let lock = first.lock().unwrap();
+        assert!(lock.is_held());
+        let second = WorkDir::open(&path).unwrap();
+        assert!(matches!(second.lock(), Err(WriteError::InUse { .. })));
+        drop(lock);
+        assert!(second.lock().unwrap().is_held());
+        assert!(matches!(WorkDir::open(&outer.path().join("a/b")), Err(WriteError::ParentMissing { .. })));
+        std::fs::write(outer.path().join("file"), b"").unwrap();
+        assert!(matches!(WorkDir::open(&outer.path().join("file")), Err(WriteError::NotADirectory { .. })));
+    }
+
+    #[test]
+    fn files_appear_whole_and_are_replaced() {
+        let outer = tempfile::tempdir().unwrap();
+        let dir = WorkDir::open(outer.path()).unwrap();
+        for content in [b"first".as_slice(), b"second"] {
+            let mut staged = dir.stage("row", content).unwrap();
+            assert_eq!(staged.read_back().unwrap(), content);
+            dir.publish(vec![staged]).unwrap();
+            assert_eq!(std::fs::read(outer.path().join("row")).unwrap(), content);
+        }
+        assert_eq!(std::fs::read_dir(outer.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn logs_grow_and_lose_only_an_unfinished_line() {
+        let outer = tempfile::tempdir().unwrap();
+        let dir = WorkDir::open(outer.path()).unwrap();
+        let path = outer.path().join("log");
+        dir.log("log").unwrap().append(b"one\ntwo\n").unwrap();
+        for (content, kept) in [("one\ntwo\nthr", "one\ntwo\n"), ("one\ntwo\n", "one\ntwo\n"), ("on", ""), ("", "")] {
+            std::fs::write(&path, content).unwrap();
+            let mut log = dir.log("log").unwrap();
+            log.drop_unfinished_line().unwrap();
+            log.append(b"more\n").unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{kept}more\n"));
+        }
+    }
+}

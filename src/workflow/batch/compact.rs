@@ -1,0 +1,194 @@
+//! Closes gaps by decision: a new plan for the rows that are not registered yet, without those that were refused.
+
+use std::collections::BTreeMap;
+
+use dvkey_ceremony::message::NonceTooLarge;
+use dvkey_ceremony::{Address, Nonce};
+
+use super::shard::AllWork;
+use super::status::{State, state};
+use super::writer::{PlanWriter, WritePlanError};
+use super::{LoadError, LoadedPlan, RowsByPlace};
+use crate::crypto::digest::Sha256Digest;
+use crate::format::network::Network;
+use crate::format::plan::{Header, Row};
+use crate::store::atomic::Staged;
+
+/// The nonce that an owner's next registration has on chain.
+#[derive(Clone, Copy, Debug)]
+pub struct NextNonce {
+    /// The network, which may be left out for an owner that is on one only.
+    pub network: Option<Network>,
+    /// The owner.
+    pub owner: Address,
+    /// The nonce.
+    pub nonce: Nonce,
+}
+
+/// What a new plan does for one owner.
+#[derive(Debug)]
+pub struct Renumbered {
+    /// Where.
+    pub network: Network,
+    /// Whose.
+    pub owner: Address,
+    /// Rows with lower nonces, which count as registered.
+    pub registered: u32,
+    /// Nonces of such rows that have no result.
+    pub registered_without_result: Vec<Nonce>,
+    /// Refused rows that are left out: old nonce and keystore.
+    pub left_out: Vec<(Nonce, String)>,
+    /// The first and the last new nonce; `None` when no row is left.
+    pub nonces: Option<(Nonce, Nonce)>,
+}
+
+/// What was planned.
+#[derive(Debug)]
+pub struct Compacted {
+    /// The new plan's hash.
+    pub hash: Sha256Digest,
+    /// How many rows it has.
+    pub rows: u32,
+    /// By owner.
+    pub owners: Vec<Renumbered>,
+}
+
+/// Why there is no new plan.
+#[derive(Debug, thiserror::Error)]
+pub enum CompactError {
+    /// The plan cannot be used.
+    #[error(transparent)]
+    Plan(#[from] LoadError),
+    /// An owner that is not in the plan.
+    #[error("owner {0} is not in the plan")]
+    UnknownOwner(Address),
+    /// An owner that is on several networks.
+    #[error("owner {0} is in the plan on several networks")]
+    SeveralNetworks(Address),
+    /// An owner that was named twice.
+    #[error("owner {0} was named twice")]
+    NamedTwice(Address),
+    /// An owner with refused rows whose nonce on chain was not named.
+    #[error("owner {owner} on {network} has refused rows, and its next nonce on chain was not named")]
+    NotNamed {
+        /// The owner.
+        owner: Address,
+        /// The network.
+        network: Network,
+    },
+    /// The nonces end above the nodes' limit.
+    #[error(transparent)]
+    Nonce(#[from] NonceTooLarge),
+    /// No row would be in the new plan.
+    #[error("no row is left to be planned")]
+    NothingLeft,
+    /// The plan could not be written.
+    #[error(transparent)]
+    Write(#[from] WritePlanError),
+}
+
+/// The rows of one owner by nonce, with the places of their lines.
+type Own = BTreeMap<Nonce, (u32, u64)>;
+
+/// Writes a new plan to `staged`: for each owner that is named, the rows from its next nonce on, without the refused ones,
+/// renumbered from that nonce. Owners without refused rows need not be named, and are not in the new plan.
+///
+/// # Errors
+/// [`CompactError`].
+pub fn compact(
+    plan: &LoadedPlan,
+    work: &AllWork,
+    next: &[NextNonce],
+    (created_at, base): (String, String),
+    staged: &mut Staged,
+) -> Result<Compacted, CompactError> {
+    let mut owners: BTreeMap<(Network, Address), Own> = BTreeMap::new();
+    let mut rows = plan.rows()?;
+    while let Some((place, row)) = rows.next_row()? {
+        owners.entry((row.network, row.owner)).or_default().insert(row.nonce, (row.row, place));
+    }
+    let named = named(next, &owners)?;
+    for ((network, owner), own) in &owners {
+        let is_refused = |(row, _): &(u32, u64)| matches!(state(work, *row), State::Refused { .. });
+        if !named.contains_key(&(*network, *owner)) && own.values().any(is_refused) {
+            return Err(CompactError::NotNamed { owner: *owner, network: *network });
+        }
+    }
+    let header = Header { created_at, base, continues: Some(plan.hash) };
+    let mut writer = PlanWriter::start(staged, header)?;
+    for input in &plan.inputs {
+        writer.input(input.clone())?;
+    }
+    let mut places = RowsByPlace::open(plan)?;
+    let mut renumbered = Vec::new();
+    for ((network, owner), first) in named {
+        let own = owners.remove(&(network, owner)).unwrap_or_default();
+        renumbered.push(renumber(plan, work, (network, owner), first, &own, &mut places, &mut writer)?);
+    }
+    let rows = writer.rows();
+    if rows == 0 {
+        return Err(CompactError::NothingLeft);
+    }
+    Ok(Compacted { hash: writer.close()?, rows, owners: renumbered })
+}
+
+fn named(
+    next: &[NextNonce],
+    owners: &BTreeMap<(Network, Address), Own>,
+) -> Result<BTreeMap<(Network, Address), Nonce>, CompactError> {
+    let mut named = BTreeMap::new();
+    for NextNonce { network, owner, nonce } in next {
+        let fitting = |(on, who): &&(Network, Address)| who == owner && network.is_none_or(|network| network == *on);
+        let mut found = owners.keys().filter(fitting);
+        let key = found.next().ok_or(CompactError::UnknownOwner(*owner))?;
+        if found.next().is_some() {
+            return Err(CompactError::SeveralNetworks(*owner));
+        }
+        if named.insert(*key, *nonce).is_some() {
+            return Err(CompactError::NamedTwice(*owner));
+        }
+    }
+    Ok(named)
+}
+
+fn renumber(
+    plan: &LoadedPlan,
+    work: &AllWork,
+    (network, owner): (Network, Address),
+    first: Nonce,
+    own: &Own,
+    places: &mut RowsByPlace<'_>,
+    writer: &mut PlanWriter<'_>,
+) -> Result<Renumbered, CompactError> {
+    let mut outcome = Renumbered {
+        network,
+        owner,
+        registered: 0,
+        registered_without_result: Vec::new(),
+        left_out: Vec::new(),
+        nonces: None,
+    };
+    let mut taken = 0_u64;
+    for (nonce, (number, place)) in own {
+        let state = state(work, *number);
+        if *nonce < first {
+            outcome.registered = outcome.registered.saturating_add(1);
+            if !matches!(state, State::Done) {
+                outcome.registered_without_result.push(*nonce);
+            }
+            continue;
+        }
+        let row = places.at(*place)?;
+        if matches!(state, State::Refused { .. }) {
+            outcome.left_out.push((*nonce, row.keystore));
+            continue;
+        }
+        let nonce = first.checked_add(taken)?;
+        taken = taken.saturating_add(1);
+        let cluster = writer.cluster(&plan.cluster(&row)?.cluster)?;
+        let number = writer.rows();
+        writer.row(Row { row: number, cluster, nonce, ..row })?;
+        outcome.nonces = Some((outcome.nonces.map_or(nonce, |(first, _)| first), nonce));
+    }
+    Ok(outcome)
+}

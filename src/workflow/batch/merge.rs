@@ -1,0 +1,528 @@
+//! Merges results into one keyshares file for each owner and cluster, in the order of nonces, up to the owner's first gap.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use dvkey_ceremony::{Address, Nonce, OperatorId};
+
+use super::shard::AllWork;
+use super::status::{Counts, State, state};
+use super::{LoadError, LoadedPlan, PlanCluster, RowsByPlace};
+use crate::crypto::digest::{Sha256Digest, Sha256Running};
+use crate::format::keyshares::{self, Pieces, Writer};
+use crate::format::network::Network;
+use crate::format::plan::Row;
+use crate::format::provenance::{
+    self, CheckFacts, FileFacts, NetworkFacts, OperatorFacts, Provenance, Streamed, Tool, ValidatorFacts,
+};
+use crate::format::row_result::RowResult;
+use crate::store::atomic::{Mode, Staged};
+use crate::store::output_dir::OutputDir;
+use crate::store::read::{ReadError, digest_of};
+use crate::store::write_error::WriteError;
+use crate::workflow::split::{KEYSHARES_FILE, OUTPUT_FILES};
+use crate::workflow::verify::check::{Check, Report, Verdict};
+use crate::workflow::verify::keyshares::{Expected, judge};
+
+/// What is to be merged.
+#[derive(Debug)]
+pub struct Request {
+    /// The folder for the results, which is there.
+    pub out: PathBuf,
+    /// Whether other results of earlier merges are replaced.
+    pub force: bool,
+    /// How many threads.
+    pub jobs: usize,
+}
+
+/// What was merged.
+#[derive(Debug)]
+pub struct Merged {
+    /// The files, by owner and nonce.
+    pub files: Vec<MergedFile>,
+    /// Where it stopped.
+    pub gaps: Vec<Gap>,
+    /// Nonces that the plan itself passes over.
+    pub holes: Vec<super::plan::Hole>,
+    /// All rows of the plan.
+    pub counts: Counts,
+}
+
+/// A keyshares file.
+#[derive(Debug)]
+pub struct MergedFile {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Where its validators will be registered.
+    pub network: Network,
+    /// Who registers them.
+    pub owner: Address,
+    /// The operators.
+    pub operators: Vec<OperatorId>,
+    /// The first nonce.
+    pub first: Nonce,
+    /// The last nonce.
+    pub last: Nonce,
+    /// How many validators.
+    pub validators: usize,
+    /// The digest of the file.
+    pub digest: Sha256Digest,
+    /// Whether the same file was there before.
+    pub was_there: bool,
+}
+
+/// A nonce without a result: whatever is registered behind it would be void.
+#[derive(Debug)]
+pub struct Gap {
+    /// Where.
+    pub network: Network,
+    /// Whose.
+    pub owner: Address,
+    /// The nonce.
+    pub nonce: Nonce,
+    /// The row.
+    pub row: u32,
+    /// Its keystore.
+    pub keystore: String,
+    /// Why it was refused: code and reason. `None` for a row that is still to be done.
+    pub refused: Option<(String, String)>,
+    /// How many rows behind it are done, and cannot be used yet.
+    pub held_back: u32,
+}
+
+/// Why nothing, or not everything, was merged.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// The plan cannot be used.
+    #[error(transparent)]
+    Plan(#[from] LoadError),
+    /// Two rows of the plan have one nonce.
+    #[error("nonce {nonce} of owner {owner} stands twice in the plan")]
+    NonceTwice {
+        /// The nonce.
+        nonce: Nonce,
+        /// The owner.
+        owner: Address,
+    },
+    /// Reading failed.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Writing failed.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A result is not what it was a moment ago.
+    #[error("the result of row {0} was changed meanwhile")]
+    ChangedMeanwhile(u32),
+    /// A file could not be made.
+    #[error("the output could not be written as JSON")]
+    Json(#[from] serde_json::Error),
+    /// What was read back differs from what was written.
+    #[error("{0} came back from the disk other than it was written")]
+    ReadBack(&'static str),
+    /// A file that was read back is not valid.
+    #[error("the written file does not pass verification")]
+    NotValid(Box<Report>),
+    /// The files were published, and are not where they should be.
+    #[error("{}: published, but not found there with the same content", .0.display())]
+    Moved(PathBuf),
+}
+
+/// The owners, each on its network, in order.
+type Owners = Vec<(Network, Address)>;
+
+/// A row in the order of nonces.
+struct Slot {
+    owner: u32,
+    nonce: Nonce,
+    row: u32,
+    cluster: u32,
+    place: u64,
+}
+
+/// Merges what there is.
+///
+/// # Errors
+/// [`MergeError`]; the files that were finished by then stay.
+pub fn merge(
+    plan: &LoadedPlan,
+    work: &AllWork,
+    request: &Request,
+    heard: &dyn Fn(&MergedFile),
+) -> Result<Merged, MergeError> {
+    let (owners, slots) = in_order(plan)?;
+    let mut merged = Merged { files: Vec::new(), gaps: Vec::new(), holes: Vec::new(), counts: Counts::default() };
+    let mut places = RowsByPlace::open(plan)?;
+    let names = Names::new(&owners);
+    for ((network, owner), own) in owners.iter().zip(slots.chunk_by(|a, b| a.owner == b.owner)) {
+        let usable = usable(plan, work, (*network, *owner), own, &mut places, &mut merged)?;
+        for pair in own.windows(2) {
+            if let [earlier, later] = pair
+                && later.nonce.get() - earlier.nonce.get() > 1
+            {
+                let (first, last) = (earlier.nonce.get().saturating_add(1), later.nonce.get().saturating_sub(1));
+                merged.holes.push(super::plan::Hole { network: *network, owner: *owner, first, last });
+            }
+        }
+        for run in runs(plan, owner, own.get(..usable).unwrap_or_default())? {
+            let file = File { plan, work, request, network: *network, owner: *owner, run };
+            let file = file.make(&names)?;
+            heard(&file);
+            merged.files.push(file);
+        }
+    }
+    Ok(merged)
+}
+
+/// The owners, and all rows by owner and nonce: a few dozen bytes for each.
+fn in_order(plan: &LoadedPlan) -> Result<(Owners, Vec<Slot>), MergeError> {
+    let mut numbers = BTreeMap::new();
+    let mut rows = plan.rows()?;
+    while let Some((_, row)) = rows.next_row()? {
+        numbers.insert((row.network, row.owner), 0_u32);
+    }
+    for (number, own) in (0..).zip(numbers.values_mut()) {
+        *own = number;
+    }
+    let mut slots = Vec::new();
+    let mut rows = plan.rows()?;
+    while let Some((place, row)) = rows.next_row()? {
+        let owner = numbers.get(&(row.network, row.owner)).copied().unwrap_or_default();
+        slots.push(Slot { owner, nonce: row.nonce, row: row.row, cluster: row.cluster, place });
+    }
+    slots.sort_unstable_by_key(|slot| (slot.owner, slot.nonce));
+    let owners: Vec<_> = numbers.into_keys().collect();
+    for pair in slots.windows(2) {
+        if let [a, b] = pair
+            && (a.owner, a.nonce) == (b.owner, b.nonce)
+        {
+            let owner = usize::try_from(a.owner).ok().and_then(|number| owners.get(number));
+            let owner = owner.map_or(Address::from_bytes([0; 20]), |(_, owner)| *owner);
+            return Err(MergeError::NonceTwice { nonce: a.nonce, owner });
+        }
+    }
+    Ok((owners, slots))
+}
+
+/// How many rows of an owner, from its first nonce on, have results. Notes the gap behind them.
+fn usable(
+    plan: &LoadedPlan,
+    work: &AllWork,
+    (network, owner): (Network, Address),
+    own: &[Slot],
+    places: &mut RowsByPlace<'_>,
+    merged: &mut Merged,
+) -> Result<usize, MergeError> {
+    let mut gap: Option<(usize, Gap)> = None;
+    for (position, slot) in own.iter().enumerate() {
+        let state = state(work, slot.row);
+        merged.counts.count(&state);
+        match (&state, &mut gap) {
+            (State::Done, None) => {}
+            (State::Done, Some((_, gap))) => gap.held_back = gap.held_back.saturating_add(1),
+            (_, Some(_)) => {}
+            (_, None) => {
+                let refused = match state {
+                    State::Refused { code, reason } => Some((code.to_owned(), reason.to_owned())),
+                    _ => None,
+                };
+                let keystore = plan.keystore_path(&places.at(slot.place)?).display().to_string();
+                let (nonce, row) = (slot.nonce, slot.row);
+                gap = Some((position, Gap { network, owner, nonce, row, keystore, refused, held_back: 0 }));
+            }
+        }
+    }
+    Ok(match gap {
+        None => own.len(),
+        Some((position, gap)) => {
+            merged.gaps.push(gap);
+            position
+        }
+    })
+}
+
+/// Cuts rows where the cluster changes, where a nonce is passed over, and where a file would become too large.
+fn runs<'s>(plan: &LoadedPlan, owner: &Address, slots: &'s [Slot]) -> Result<Vec<Vec<&'s Slot>>, MergeError> {
+    let mut runs: Vec<Vec<&Slot>> = Vec::new();
+    let mut most = 0;
+    for slot in slots {
+        let goes_on =
+            runs.last().and_then(|run| run.last().map(|last| (run.len(), last))).is_some_and(|(length, last)| {
+                last.cluster == slot.cluster && slot.nonce.get() - last.nonce.get() == 1 && length < most
+            });
+        match runs.last_mut() {
+            Some(run) if goes_on => run.push(slot),
+            _ => {
+                most = Writer::most_items(&owner.to_checksum(), cluster(plan, slot)?.cluster.operators())?;
+                runs.push(vec![slot]);
+            }
+        }
+    }
+    Ok(runs)
+}
+
+fn cluster<'a>(plan: &'a LoadedPlan, slot: &Slot) -> Result<&'a PlanCluster, LoadError> {
+    let number = usize::try_from(slot.cluster).unwrap_or(usize::MAX);
+    plan.clusters.get(number).ok_or_else(|| plan.changed())
+}
+
+/// How folders are called.
+struct Names {
+    /// How many digits of the owners tell them apart.
+    digits: usize,
+}
+
+impl Names {
+    fn new(owners: &[(Network, Address)]) -> Self {
+        let short: HashSet<_> = owners.iter().map(|(_, owner)| digits(owner, 8)).collect();
+        let all: HashSet<_> = owners.iter().map(|(_, owner)| owner).collect();
+        Self { digits: if short.len() == all.len() { 8 } else { 40 } }
+    }
+
+    /// `hoodi-81592c3d-12-34-56-78-nonce7`
+    fn folder(&self, network: Network, owner: &Address, operators: &[OperatorId], first: Nonce) -> String {
+        let mut ids = operators.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
+        if ids.len() > 120 {
+            // File systems take names of 255 bytes.
+            let digest = Sha256Digest::of(ids.as_bytes()).to_string();
+            ids = format!("{}-operators-{}", operators.len(), digest.get(..16).unwrap_or_default());
+        }
+        format!("{network}-{}-{ids}-nonce{first}", digits(owner, self.digits))
+    }
+}
+
+fn digits(owner: &Address, count: usize) -> String {
+    owner.to_lower_hex().chars().skip(2).take(count).collect()
+}
+
+/// A file that is to be made.
+struct File<'a> {
+    plan: &'a LoadedPlan,
+    work: &'a AllWork,
+    request: &'a Request,
+    network: Network,
+    owner: Address,
+    run: Vec<&'a Slot>,
+}
+
+impl File<'_> {
+    fn make(self, names: &Names) -> Result<MergedFile, MergeError> {
+        let (Some(first), Some(last)) = (self.run.first(), self.run.last()) else {
+            return Err(LoadError::ChangedMeanwhile(self.plan.path.clone()).into());
+        };
+        let cluster = cluster(self.plan, first)?;
+        let operators = cluster.cluster.ids();
+        let folder = self.request.out.join(names.folder(self.network, &self.owner, &operators, first.nonce));
+        let mut merged = MergedFile {
+            folder,
+            network: self.network,
+            owner: self.owner,
+            operators,
+            first: first.nonce,
+            last: last.nonce,
+            validators: self.run.len(),
+            digest: Sha256Digest::of(&[]),
+            was_there: false,
+        };
+        if let Ok(digest) = digest_of(&merged.folder.join(KEYSHARES_FILE)) {
+            let mut running = Sha256Running::default();
+            self.keyshares(cluster, &mut |piece| {
+                running.update(piece);
+                Ok(())
+            })?;
+            let provenance = merged.folder.join(provenance::FILE_NAME);
+            if running.digest() == digest && digest_of(&provenance).is_ok() {
+                return Ok(MergedFile { digest, was_there: true, ..merged });
+            }
+        }
+        let output = OutputDir::prepare(&merged.folder, &OUTPUT_FILES, self.request.force)?;
+        let mut running = Sha256Running::default();
+        let mut staged = output.begin(KEYSHARES_FILE, Mode::Public)?;
+        self.keyshares(cluster, &mut |piece| {
+            running.update(piece);
+            Ok(staged.append(piece)?)
+        })?;
+        staged.finish()?;
+        merged.digest = running.digest();
+        if staged.digest_back()? != merged.digest {
+            return Err(MergeError::ReadBack(KEYSHARES_FILE));
+        }
+        let held = self.judge(cluster, first.nonce, &mut staged)?;
+        let mut described = output.begin(provenance::FILE_NAME, Mode::Public)?;
+        let description = self.describe(cluster, first.nonce, merged.digest, &held, &mut described)?;
+        if described.digest_back()? != description {
+            return Err(MergeError::ReadBack(provenance::FILE_NAME));
+        }
+        let files = output.publish(vec![described, staged])?;
+        for (file, digest) in files.iter().zip([description, merged.digest]) {
+            if digest_of(file).ok() != Some(digest) {
+                return Err(MergeError::Moved(file.clone()));
+            }
+        }
+        Ok(merged)
+    }
+
+    fn result(&self, slot: &Slot) -> Result<RowResult, MergeError> {
+        let result = self.work.result(slot.row).and_then(Result::ok);
+        let own =
+            |result: &RowResult| (result.plan, result.row, result.nonce) == (self.plan.hash, slot.row, slot.nonce);
+        result.filter(own).ok_or(MergeError::ChangedMeanwhile(slot.row))
+    }
+
+    fn keyshares(
+        &self,
+        cluster: &PlanCluster,
+        write: &mut dyn FnMut(&[u8]) -> Result<(), MergeError>,
+    ) -> Result<(), MergeError> {
+        let owner = self.owner.to_checksum();
+        let mut writer = Writer::new(&owner, cluster.cluster.operators());
+        // The time of the plan, so that the same work gives the same file.
+        write(Writer::start(&self.plan.header.created_at)?.as_bytes())?;
+        for slot in &self.run {
+            let result = self.result(slot)?;
+            write(writer.item(&result.public_key, result.nonce, &result.shares_data)?.as_bytes())?;
+        }
+        write(writer.end().as_bytes())
+    }
+
+    /// Judges what is on the disk, as `verify` would, some validators at a time. Says how often each check held.
+    fn judge(
+        &self,
+        cluster: &PlanCluster,
+        first: Nonce,
+        staged: &mut Staged,
+    ) -> Result<BTreeMap<Check, usize>, MergeError> {
+        let read_back = |_: io::Error| MergeError::ReadBack(KEYSHARES_FILE);
+        let most = (super::result::GROUP * self.request.jobs.max(1)).min(512);
+        let mut pieces = Pieces::new(BufReader::new(staged.reader()?)).map_err(read_back)?;
+        let mut held: BTreeMap<Check, usize> = BTreeMap::new();
+        let mut seen = HashSet::new();
+        let mut position = 0_usize;
+        while let Some(piece) = pieces.next_piece(most).map_err(read_back)? {
+            let file = keyshares::parse(&piece).map_err(|_| MergeError::ReadBack(KEYSHARES_FILE))?;
+            let expected = Expected {
+                owner: Some(self.owner),
+                nonce: first.checked_add(position as u64).ok(),
+                network: None,
+                validators: Some(most.min(self.run.len().saturating_sub(position))),
+                operators: Some(&cluster.list),
+                ..Expected::default()
+            };
+            let report = judge(&file, &expected, None, self.request.jobs);
+            // The ids are the operators', not this program's choice; the plan has warned of them.
+            let usual = report.keyshares_oddities().iter().all(|oddity| *oddity == keyshares::Oddity::WrappingId);
+            if report.verdict != Verdict::Valid || !usual {
+                return Err(MergeError::NotValid(Box::new(report)));
+            }
+            for line in &report.validators {
+                if !line.public_key.is_some_and(|key| seen.insert(*key.as_bytes())) {
+                    return Err(MergeError::NotValid(Box::new(report)));
+                }
+            }
+            for (check, result) in &report.checks {
+                *held.entry(*check).or_default() += result.held;
+            }
+            position += report.validators.len();
+        }
+        if position != self.run.len() {
+            return Err(MergeError::ReadBack(KEYSHARES_FILE));
+        }
+        held.insert(Check::Count, 1);
+        Ok(held)
+    }
+
+    /// Writes the provenance, its lists row by row from the plan. Returns its digest.
+    fn describe(
+        &self,
+        cluster: &PlanCluster,
+        first: Nonce,
+        keyshares: Sha256Digest,
+        held: &BTreeMap<Check, usize>,
+        staged: &mut Staged,
+    ) -> Result<Sha256Digest, MergeError> {
+        let name =
+            |path: &str| Path::new(path).file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
+        let file = |name: String, digest: Sha256Digest| FileFacts { name, sha256: digest.to_string() };
+        let mut places = RowsByPlace::open(self.plan)?;
+        let validators = self.run.iter().map(|slot| {
+            let row: Row = places.at(slot.place)?;
+            Ok::<_, MergeError>(ValidatorFacts {
+                public_key: format!("0x{}", hex::encode(row.public_key)),
+                nonce: row.nonce.get(),
+                keystore: name(&row.keystore),
+                password_reading: self.result(slot)?.password_reading,
+            })
+        });
+        let mut again = RowsByPlace::open(self.plan)?;
+        let operator_files = self.plan.inputs.iter().map(|input| Ok(file(name(&input.path), input.digest)));
+        let keystores = self.run.iter().map(|slot| {
+            let row = again.at(slot.place)?;
+            Ok::<_, MergeError>(file(name(&row.keystore), row.digest))
+        });
+        let provenance = Provenance {
+            schema: provenance::SCHEMA,
+            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            created_at: self.plan.header.created_at.clone(),
+            network: NetworkFacts {
+                name: self.network.name(),
+                chain_id: self.network.chain_id(),
+                contract: self.network.ssv_contract(),
+            },
+            owner: self.owner.to_checksum(),
+            first_nonce: first.get(),
+            threshold: cluster.cluster.threshold().t(),
+            operators: cluster
+                .cluster
+                .operators()
+                .iter()
+                .map(|operator| OperatorFacts {
+                    id: operator.id.get(),
+                    key_sha256: operator.key.key.fingerprint().to_string(),
+                })
+                .collect(),
+            validators: Streamed::new(validators),
+            inputs: Streamed::new(operator_files.chain(keystores)),
+            outputs: vec![file(KEYSHARES_FILE.to_owned(), keyshares)],
+            checks: held
+                .iter()
+                .filter(|(_, held)| **held > 0)
+                .map(|(check, held)| CheckFacts { id: check.id(), title: check.title(), held: *held })
+                .collect(),
+            run: None,
+            plan: Some(self.plan.hash.to_string()),
+        };
+        let mut sink = Sink { staged, running: Sha256Running::default(), failure: None };
+        let written = provenance.write_to(BufWriter::new(&mut sink));
+        if let Some(failure) = sink.failure {
+            return Err(failure.into());
+        }
+        written?;
+        let digest = sink.running.digest();
+        staged.finish()?;
+        Ok(digest)
+    }
+}
+
+/// A file in the making, as JSON writers want it.
+struct Sink<'a> {
+    staged: &'a mut Staged,
+    running: Sha256Running,
+    failure: Option<WriteError>,
+}
+
+impl Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.running.update(bytes);
+        match self.staged.append(bytes) {
+            Ok(()) => Ok(bytes.len()),
+            Err(error) => {
+                self.failure = Some(error);
+                Err(io::ErrorKind::Other.into())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

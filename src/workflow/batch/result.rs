@@ -1,0 +1,123 @@
+//! Judges the results of rows as a stranger would: form, share keys, sealed range, degree, signature; many at once.
+
+use dvkey_ceremony::bls::{PointError, SignedMessage};
+use dvkey_ceremony::share::{Sharing, SharingError, check_sharings};
+use dvkey_ceremony::{OwnerNonce, PublicKey, SharePublicKey, Signature, Threshold};
+
+use crate::crypto::digest::Sha256Digest;
+use crate::format::keyshares::SharesData;
+use crate::format::operators::Cluster;
+use crate::format::plan::Row;
+use crate::format::row_result::RowResult;
+
+/// How many are judged at once: more would gain little, and lose more when the power fails.
+pub(super) const GROUP: usize = 64;
+
+/// A result and what it must be the result of.
+pub(super) struct Claim<'a> {
+    pub(super) plan: Sha256Digest,
+    pub(super) row: &'a Row,
+    pub(super) cluster: &'a Cluster,
+    pub(super) result: &'a RowResult,
+}
+
+/// Why a result is not that of its row.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ResultProblem {
+    /// There is no file.
+    #[error("its file is missing")]
+    Missing,
+    /// The file's digest is not the one in the journal.
+    #[error("its file is not the one that was written")]
+    OtherContent,
+    /// The file is something else.
+    #[error("its file is no result")]
+    NotAResult,
+    /// It is the result of another row, plan, validator or nonce.
+    #[error("it is the result of something else")]
+    OtherRow,
+    /// It has another length than its cluster needs.
+    #[error("its shares have the wrong length")]
+    Length,
+    /// A key or the signature is no point.
+    #[error("it holds {0}")]
+    Point(PointError),
+    /// A sealed share is none.
+    #[error("the sealed share of operator {0} is no ciphertext")]
+    Sealed(u64),
+    /// The share keys are no sharing of the validator key.
+    #[error(transparent)]
+    Sharing(#[from] SharingError),
+    /// The signature does not hold.
+    #[error("the signature does not hold for owner and nonce")]
+    Signature,
+}
+
+/// The parts of a result that are judged together with others.
+struct Parts {
+    validator: PublicKey,
+    shares: Vec<SharePublicKey>,
+    threshold: Threshold,
+    signature: Signature,
+    digest: [u8; 32],
+}
+
+/// Judges every result; the outcomes come in the order of the claims.
+pub(super) fn judge_results(claims: &[Claim<'_>]) -> Vec<Result<(), ResultProblem>> {
+    let parts: Vec<_> = claims.iter().map(parts).collect();
+    let whole: Vec<_> = parts.iter().flatten().collect();
+    let sharings: Vec<_> = whole
+        .iter()
+        .map(|parts| Sharing { validator: &parts.validator, shares: &parts.shares, threshold: parts.threshold })
+        .collect();
+    let statements: Vec<_> = whole
+        .iter()
+        .map(|parts| SignedMessage {
+            public_key: &parts.validator,
+            message: &parts.digest,
+            signature: &parts.signature,
+        })
+        .collect();
+    // Only to find out which signature does not hold are they verified one by one.
+    let all_hold = !statements.is_empty() && Signature::verify_all(&statements);
+    let mut outcomes = whole.iter().zip(check_sharings(&sharings)).map(|(parts, sharing)| {
+        sharing?;
+        let holds = all_hold || parts.signature.verify(&parts.validator, &parts.digest);
+        if holds { Ok(()) } else { Err(ResultProblem::Signature) }
+    });
+    let mut judged = Vec::with_capacity(parts.len());
+    for part in &parts {
+        judged.push(match part {
+            Ok(_) => outcomes.next().unwrap_or(Err(ResultProblem::NotAResult)),
+            Err(problem) => Err(problem.clone()),
+        });
+    }
+    judged
+}
+
+fn parts(claim: &Claim<'_>) -> Result<Parts, ResultProblem> {
+    let Claim { plan, row, cluster, result } = claim;
+    let own = result.plan == *plan
+        && result.row == row.row
+        && result.public_key == row.public_key
+        && result.nonce == row.nonce;
+    if !own {
+        return Err(ResultProblem::OtherRow);
+    }
+    let operators = cluster.operators();
+    let data = SharesData::cut(&result.shares_data, operators.len()).ok_or(ResultProblem::Length)?;
+    let validator = PublicKey::from_bytes(&result.public_key).map_err(ResultProblem::Point)?;
+    let signature = Signature::from_bytes(data.signature).map_err(ResultProblem::Point)?;
+    let mut shares = Vec::with_capacity(operators.len());
+    for (operator, bytes) in operators.iter().zip(&data.share_public_keys) {
+        let public_key = PublicKey::from_bytes(bytes).map_err(ResultProblem::Point)?;
+        shares.push(SharePublicKey { identifier: operator.id.identifier(), public_key });
+    }
+    for (operator, sealed) in operators.iter().zip(&data.sealed_shares) {
+        if !operator.key.key.could_open(sealed) {
+            return Err(ResultProblem::Sealed(operator.id.get()));
+        }
+    }
+    let message = OwnerNonce { owner: row.owner, nonce: row.nonce };
+    Ok(Parts { validator, shares, threshold: cluster.threshold(), signature, digest: message.digest() })
+}

@@ -1,0 +1,428 @@
+//! Does the rows of one shard: keeps what earlier runs have done, and does the rest.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use dvkey_ceremony::dealer::DealerError;
+use dvkey_ceremony::{Dealer, OwnerNonce, PublicKey};
+
+use super::finish::Finisher;
+use super::result::{Claim, GROUP, judge_results};
+use super::shard::{RESULTS, RowState, ShardError, read_result, read_state};
+use super::{LoadError, LoadedPlan, ResultProblem, Shard};
+use crate::crypto::digest::Sha256Digest;
+use crate::crypto::kdf::KdfLimits;
+use crate::crypto::password::{Password, Reading};
+use crate::crypto::random::{self, NoRandomness};
+use crate::format::journal::{self, Entry};
+use crate::format::keystore::{MAX_BYTES, UnlockError, Unlocked};
+use crate::format::plan::Row;
+use crate::machine::memory::Budget;
+use crate::store::read::{ReadError, Source, read_bounded};
+use crate::store::work_dir::WorkDir;
+use crate::store::write_error::WriteError;
+use crate::workflow::deal::deal_and_seal;
+use crate::workflow::inventory::{FoundKeystore, InventoryProblem, read_keystore};
+use crate::workflow::parallel::in_chunks;
+use crate::workflow::unlock::RefusalCause;
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Request {
+    /// The folder for the work of all shards.
+    pub work: PathBuf,
+    /// Which rows.
+    pub shard: Shard,
+    /// What a keystore may ask for.
+    pub limits: KdfLimits,
+}
+
+/// What the machine lends to a run.
+pub struct RunPorts<'a> {
+    /// Where passwords come from.
+    pub passwords: &'a dyn RowPasswords,
+    /// The memory for key derivation.
+    pub memory: &'a Budget,
+    /// How many workers.
+    pub jobs: usize,
+    /// Whether the first refused row ends the run.
+    pub fail_fast: bool,
+    /// The time, in UTC.
+    pub now: &'a (dyn Fn() -> String + Sync),
+    /// The code under which a problem is known.
+    pub code: &'a (dyn Fn(&RowProblem) -> &'static str + Sync),
+    /// Hears what happens.
+    pub events: &'a (dyn Fn(Event<'_>) + Sync),
+}
+
+/// Where passwords come from.
+pub trait RowPasswords: Sync {
+    /// The password of a row, without asking anybody. Called once a row.
+    ///
+    /// # Errors
+    /// [`RefusalCause::NoPassword`], [`RefusalCause::PasswordText`].
+    fn get(&self, row: &Row, keystore: &Path) -> Result<Password, RefusalCause>;
+}
+
+/// What happens during a run.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The file system has no locks: nobody keeps a second run out.
+    NoLock,
+    /// A line of the journal is damaged.
+    DamagedLine(u64),
+    /// An earlier result is not what it was, and is made again.
+    Redo {
+        /// The row.
+        row: u32,
+        /// What is wrong with it.
+        problem: &'a ResultProblem,
+    },
+    /// So many results of earlier runs are kept, and so many rows are still to be done.
+    Begin {
+        /// Kept.
+        kept: u32,
+        /// To be done.
+        left: u32,
+    },
+    /// A row has its result.
+    Done {
+        /// The row.
+        row: &'a Row,
+        /// How its password was read.
+        reading: Reading,
+    },
+    /// A row is refused.
+    Refused {
+        /// The row.
+        row: &'a Row,
+        /// Why.
+        problem: &'a RowProblem,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Rows of the shard.
+    pub rows: u32,
+    /// With a result that an earlier run made.
+    pub kept: u32,
+    /// With a result that this run made.
+    pub done: u32,
+    /// Refused.
+    pub refused: u32,
+}
+
+impl Outcome {
+    /// Rows that were not tried.
+    #[must_use]
+    pub fn pending(&self) -> u32 {
+        self.rows.saturating_sub(self.kept).saturating_sub(self.done).saturating_sub(self.refused)
+    }
+}
+
+/// Why a row is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum RowProblem {
+    /// The keystore cannot be used any more.
+    #[error(transparent)]
+    Keystore(#[from] InventoryProblem),
+    /// The keystore is not the one that was planned.
+    #[error("the keystore is not the one that was planned")]
+    Changed,
+    /// It does not open, or cannot be split.
+    #[error(transparent)]
+    Refused(#[from] RefusalCause),
+}
+
+/// Why a run ended early. What is done is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The plan cannot be used.
+    #[error(transparent)]
+    Plan(#[from] LoadError),
+    /// The folder of the shard cannot be used.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// Files that the plan was made from have changed.
+    #[error("{} of the files that the plan was made from are not what they were", .0.len())]
+    InputsChanged(Vec<(PathBuf, InputProblem)>),
+    /// Writing failed.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A file could not be made.
+    #[error("a result could not be written as JSON")]
+    Json(#[from] serde_json::Error),
+    /// The operating system gives no randomness.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+    /// The cluster is not one a dealer can serve, which its construction has ruled out.
+    #[error(transparent)]
+    Dealer(#[from] DealerError),
+    /// What was read back differs from what was written.
+    #[error("the result of row {0} came back from the disk other than it was written")]
+    ReadBack(u32),
+    /// A result does not pass the check that a stranger would make: a fault of this program or of this machine.
+    #[error("the result of row {row} does not pass verification: {problem}")]
+    SelfCheck {
+        /// The row.
+        row: u32,
+        /// What is wrong with it.
+        problem: ResultProblem,
+    },
+}
+
+/// What is wrong with a file that the plan was made from.
+#[derive(Debug, thiserror::Error)]
+pub enum InputProblem {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It has another content.
+    #[error("has changed since the plan was made")]
+    Changed,
+}
+
+/// Rows that are opened together: enough to keep many workers busy, few enough to be held in memory.
+const WINDOW: usize = 512;
+
+/// Does the rows of the shard that are not done.
+///
+/// # Errors
+/// [`RunError`]; what is done by then is kept.
+pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result<Outcome, RunError> {
+    random::check()?;
+    let outer = WorkDir::open(&request.work)?;
+    let folder = WorkDir::open(&outer.path().join(request.shard.folder()))?;
+    let lock = folder.lock()?;
+    if !lock.is_held() {
+        (ports.events)(Event::NoLock);
+    }
+    let results = WorkDir::open(&folder.path().join(RESULTS))?;
+    results.sweep();
+    let state = read_state(folder.path(), plan.hash)?;
+    for line in &state.damaged {
+        (ports.events)(Event::DamagedLine(*line));
+    }
+    let done = keep(plan, request.shard, folder.path(), state.rows, ports)?;
+    let kept = u32::try_from(done.len()).unwrap_or(u32::MAX);
+    let rows = request.shard.rows(plan.rows);
+    must_be_unchanged(plan, request.shard, &done)?;
+
+    let mut journal = folder.log(journal::FILE_NAME)?;
+    journal.drop_unfinished_line()?;
+    if !state.is_opened {
+        let (shard, of) = (request.shard.number(), request.shard.of());
+        journal.append(Entry::Opened { plan: plan.hash, shard, of }.to_line()?.as_bytes())?;
+    }
+    (ports.events)(Event::Begin { kept, left: rows.saturating_sub(kept) });
+    let dealers = dealers(plan)?;
+    let finisher = Finisher::new(plan, ports, results, journal);
+    let mut all = plan.rows()?;
+    loop {
+        let window = next_window(plan, &mut all, request, &done, &finisher)?;
+        if window.is_empty() || finisher.is_stopped() {
+            break;
+        }
+        let client = Window { plan, ports, dealers: &dealers, finisher: &finisher, tasks: window };
+        open_all(&client.tasks, ports, &client);
+    }
+    let (done, refused) = finisher.close()?;
+    Ok(Outcome { rows, kept, done, refused })
+}
+
+fn dealers(plan: &LoadedPlan) -> Result<Vec<Dealer>, DealerError> {
+    let dealer = |cluster: &super::PlanCluster| {
+        let identifiers: Vec<_> = cluster.cluster.ids().iter().map(|id| id.identifier()).collect();
+        Dealer::new(&identifiers, cluster.cluster.threshold())
+    };
+    plan.clusters.iter().map(dealer).collect()
+}
+
+/// The rows whose results are what the journal says, and pass the checks that a stranger would make.
+fn keep(
+    plan: &LoadedPlan,
+    shard: Shard,
+    folder: &Path,
+    mut states: HashMap<u32, RowState>,
+    ports: &RunPorts<'_>,
+) -> Result<HashSet<u32>, RunError> {
+    let mut kept = HashSet::new();
+    states.retain(|_, state| matches!(state, RowState::Done(_)));
+    if states.is_empty() {
+        return Ok(kept);
+    }
+    let mut rows = plan.rows()?;
+    let mut group: Vec<(Row, Sha256Digest)> = Vec::new();
+    let mut is_end = false;
+    while !is_end {
+        match rows.next_row()? {
+            Some((_, row)) if shard.has(row.row) => {
+                if let Some(RowState::Done(digest)) = states.get(&row.row) {
+                    group.push((row, *digest));
+                }
+            }
+            Some(_) => {}
+            None => is_end = true,
+        }
+        if group.len() < GROUP * ports.jobs.max(1) && !is_end {
+            continue;
+        }
+        let judged = in_chunks(&group, ports.jobs, |rows| judge_kept(plan, folder, rows));
+        for ((row, _), outcome) in group.drain(..).zip(judged) {
+            match outcome {
+                Ok(()) => {
+                    kept.insert(row.row);
+                }
+                Err(problem) => (ports.events)(Event::Redo { row: row.row, problem: &problem }),
+            }
+        }
+    }
+    Ok(kept)
+}
+
+fn judge_kept(plan: &LoadedPlan, folder: &Path, rows: &[(Row, Sha256Digest)]) -> Vec<Result<(), ResultProblem>> {
+    let read: Vec<_> = rows.iter().map(|(row, digest)| read_result(folder, row.row, *digest)).collect();
+    let mut claims = Vec::with_capacity(rows.len());
+    for ((row, _), result) in rows.iter().zip(&read) {
+        if let (Ok(result), Ok(cluster)) = (result, plan.cluster(row)) {
+            claims.push(Claim { plan: plan.hash, row, cluster: &cluster.cluster, result });
+        }
+    }
+    let mut outcomes = judge_results(&claims).into_iter();
+    let outcome = |read: &Result<_, ResultProblem>| match read {
+        Ok(_) => outcomes.next().unwrap_or(Err(ResultProblem::NotAResult)),
+        Err(problem) => Err(problem.clone()),
+    };
+    read.iter().map(outcome).collect()
+}
+
+/// Refuses a plan that was made from other files than are there now. Rows that are done need theirs no more, and the files
+/// of operators need not be there, since the plan holds the keys.
+fn must_be_unchanged(plan: &LoadedPlan, shard: Shard, done: &HashSet<u32>) -> Result<(), RunError> {
+    let mut changed = Vec::new();
+    let mut compare = |path: PathBuf, limit: u64, digest: Sha256Digest, may_be_absent: bool| match read_bounded(
+        &Source::Path(path.clone()),
+        limit,
+    ) {
+        Ok(bytes) if Sha256Digest::of(&bytes) == digest => {}
+        Ok(_) => changed.push((path, InputProblem::Changed)),
+        Err(ReadError::NotFound { .. }) if may_be_absent => {}
+        Err(error) => changed.push((path, error.into())),
+    };
+    for input in &plan.inputs {
+        compare(plan.base.join(&input.path), crate::format::operators::MAX_BYTES, input.digest, true);
+    }
+    let mut rows = plan.rows()?;
+    while let Some((_, row)) = rows.next_row()? {
+        if shard.has(row.row) && !done.contains(&row.row) {
+            compare(plan.keystore_path(&row), MAX_BYTES, row.digest, false);
+        }
+    }
+    if changed.is_empty() { Ok(()) } else { Err(RunError::InputsChanged(changed)) }
+}
+
+/// A row whose keystore was read.
+struct Task {
+    row: Row,
+    keystore: FoundKeystore,
+}
+
+fn next_window(
+    plan: &LoadedPlan,
+    all: &mut super::Rows<'_>,
+    request: &Request,
+    done: &HashSet<u32>,
+    finisher: &Finisher<'_>,
+) -> Result<Vec<Task>, LoadError> {
+    let mut window = Vec::new();
+    while window.len() < WINDOW && !finisher.is_stopped() {
+        let Some((_, row)) = all.next_row()? else { break };
+        if !request.shard.has(row.row) || done.contains(&row.row) {
+            continue;
+        }
+        match read_keystore(&plan.keystore_path(&row), request.limits) {
+            Ok(keystore) => {
+                let named = keystore.public_key.as_ref().map(PublicKey::as_bytes);
+                if keystore.digest == row.digest && named == Some(&row.public_key) {
+                    window.push(Task { row, keystore });
+                } else {
+                    finisher.refuse(row, RowProblem::Changed);
+                }
+            }
+            Err(problem) => finisher.refuse(row, problem.into()),
+        }
+    }
+    Ok(window)
+}
+
+/// Rows that are opened together.
+struct Window<'a> {
+    plan: &'a LoadedPlan,
+    ports: &'a RunPorts<'a>,
+    dealers: &'a [Dealer],
+    finisher: &'a Finisher<'a>,
+    tasks: Vec<Task>,
+}
+
+impl Window<'_> {
+    /// The password of a row, when its turn comes; `None` when it is not to be opened after all.
+    fn password(&self, position: usize) -> Option<Password> {
+        let Task { row, keystore } = self.tasks.get(position)?;
+        if self.finisher.is_stopped() {
+            return None;
+        }
+        let wanted = keystore.keystore.envelope.kdf.memory();
+        let password = if self.ports.memory.try_fits(wanted) {
+            self.ports.passwords.get(row, &keystore.path)
+        } else {
+            Err(RefusalCause::Memory { wanted, budget: self.ports.memory.total() })
+        };
+        password.map_err(|cause| self.finisher.refuse(row.clone(), cause.into())).ok()
+    }
+
+    /// Takes what came of a keystore.
+    fn opened(&self, position: usize, result: Result<Unlocked, UnlockError>) {
+        let Some(Task { row, .. }) = self.tasks.get(position) else { return };
+        match result.map_err(RefusalCause::from).and_then(|unlocked| Ok((self.deal(row, &unlocked)?, unlocked.reading)))
+        {
+            Ok((item, reading)) => self.finisher.made(row.clone(), &item, reading),
+            Err(cause) => self.finisher.refuse(row.clone(), cause.into()),
+        }
+    }
+
+    fn deal(&self, row: &Row, unlocked: &Unlocked) -> Result<crate::format::keyshares::NewItem, RefusalCause> {
+        let number = usize::try_from(row.cluster).unwrap_or(usize::MAX);
+        let (Some(cluster), Some(dealer)) = (self.plan.clusters.get(number), self.dealers.get(number)) else {
+            return Err(RefusalCause::NotTried);
+        };
+        let message = OwnerNonce { owner: row.owner, nonce: row.nonce };
+        deal_and_seal(&cluster.cluster, dealer, message, &unlocked.secret_key)
+    }
+}
+
+/// Opens the keystores of a window, several at a time.
+fn open_all(tasks: &[Task], ports: &RunPorts<'_>, client: &Window<'_>) {
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let work = || {
+        loop {
+            let position = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let Some(task) = tasks.get(position) else { return };
+            let Some(password) = client.password(position) else { continue };
+            let permit = ports.memory.acquire(task.keystore.keystore.envelope.kdf.memory());
+            let unlocked = task.keystore.keystore.unlock(&password);
+            drop(permit);
+            client.opened(position, unlocked);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..ports.jobs.clamp(1, tasks.len().max(1)) {
+            // Where the system gives no more threads, the ones there are do the work.
+            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
+    });
+}

@@ -1,0 +1,210 @@
+//! The folder of a shard: what its journal says, and whether the results are what it says.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::{FOLDER_START, LoadedPlan, ResultProblem};
+use crate::crypto::digest::Sha256Digest;
+use crate::format::journal::{self, Entry};
+use crate::format::row_result::{self, RowResult};
+use crate::store::lines::Lines;
+use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
+
+/// The folder of the results inside the folder of a shard.
+pub(super) const RESULTS: &str = "results";
+
+/// What a journal says about its shard.
+#[derive(Debug, Default)]
+pub struct ShardState {
+    /// The rows that are done or refused.
+    pub rows: HashMap<u32, RowState>,
+    /// The numbers of damaged lines. What they said is done again.
+    pub damaged: Vec<u64>,
+    /// Whether a line names this plan.
+    pub is_opened: bool,
+    /// When the last entry was written.
+    pub last: Option<String>,
+}
+
+/// What a journal says about a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowState {
+    /// It has a result, with this digest.
+    Done(Sha256Digest),
+    /// It was refused.
+    Refused(Box<RefusedRow>),
+}
+
+/// Why a row was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedRow {
+    /// The error's code.
+    pub code: String,
+    /// The error in words.
+    pub reason: String,
+}
+
+/// Why the folder of a shard cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ShardError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It belongs to another plan.
+    #[error("{}: this is the work of another plan, {}", path.display(), found)]
+    OtherPlan {
+        /// The folder.
+        path: PathBuf,
+        /// That plan's hash.
+        found: Sha256Digest,
+    },
+    /// A folder without the work of any shard.
+    #[error("{}: no work of a batch is in this folder", .0.display())]
+    NoWork(PathBuf),
+    /// Two folders have different results of one row.
+    #[error("row {row} has two different results, in {} and in {}", one.display(), other.display())]
+    TwoResults {
+        /// The row.
+        row: u32,
+        /// One folder.
+        one: PathBuf,
+        /// The other one.
+        other: PathBuf,
+    },
+}
+
+/// Reads the journal of a shard's folder. No journal is an empty one.
+///
+/// # Errors
+/// [`ShardError`].
+pub fn read_state(folder: &Path, plan: Sha256Digest) -> Result<ShardState, ShardError> {
+    let mut state = ShardState::default();
+    let mut lines = match Lines::open(&folder.join(journal::FILE_NAME), journal::MAX_LINE) {
+        Ok(lines) => lines,
+        Err(ReadError::NotFound { .. }) => return Ok(state),
+        Err(error) => return Err(error.into()),
+    };
+    let mut number = 0;
+    loop {
+        let line = match lines.next_line() {
+            Ok(Some(line)) => line,
+            Ok(None) => return Ok(state),
+            // No line of ours is as long as that: whatever follows cannot be told apart.
+            Err(ReadError::TooLarge { .. }) => {
+                state.damaged.push(number + 1);
+                return Ok(state);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        number = line.number;
+        if !line.ended {
+            // A killed run was about to write it: its row is done again.
+            return Ok(state);
+        }
+        match Entry::parse(line.bytes) {
+            Ok(Entry::Opened { plan: found, .. }) if found == plan => state.is_opened = true,
+            Ok(Entry::Opened { plan: found, .. }) => {
+                return Err(ShardError::OtherPlan { path: folder.to_path_buf(), found });
+            }
+            Ok(Entry::Done { row, result, at }) => {
+                state.rows.insert(row, RowState::Done(result));
+                state.last = Some(at);
+            }
+            Ok(Entry::Refused { row, code, reason, at }) => {
+                state.rows.insert(row, RowState::Refused(Box::new(RefusedRow { code, reason })));
+                state.last = Some(at);
+            }
+            Err(_) => state.damaged.push(number),
+        }
+    }
+}
+
+/// Reads the result of a row, if it is the one in the journal.
+///
+/// # Errors
+/// [`ResultProblem`].
+pub fn read_result(folder: &Path, row: u32, digest: Sha256Digest) -> Result<RowResult, ResultProblem> {
+    let path = folder.join(RESULTS).join(RowResult::file_name(row));
+    let bytes = read_bounded(&Source::Path(path), row_result::MAX_BYTES).map_err(|error| match error {
+        ReadError::NotFound { .. } => ResultProblem::Missing,
+        _ => ResultProblem::OtherContent,
+    })?;
+    if Sha256Digest::of(&bytes) != digest {
+        return Err(ResultProblem::OtherContent);
+    }
+    RowResult::parse(&bytes).map_err(|_| ResultProblem::NotAResult)
+}
+
+/// The work of all shards that were found.
+#[derive(Debug)]
+pub struct AllWork {
+    /// The folders of shards.
+    pub folders: Vec<PathBuf>,
+    /// By row: what is said, and in which folder.
+    pub rows: HashMap<u32, (RowState, u16)>,
+    /// Damaged lines, by folder.
+    pub damaged: Vec<(PathBuf, u64)>,
+    /// When the last entry was written.
+    pub last: Option<String>,
+}
+
+impl AllWork {
+    /// Reads the journals of all shards below these folders. Their order does not matter: a row that is done anywhere is
+    /// done.
+    ///
+    /// # Errors
+    /// [`ShardError`]; a row with two different results is one.
+    pub fn read(work: &[PathBuf], plan: &LoadedPlan) -> Result<Self, ShardError> {
+        let folders = find_folders(work)?;
+        let mut all = Self { folders, rows: HashMap::new(), damaged: Vec::new(), last: None };
+        for (number, folder) in all.folders.iter().enumerate() {
+            let state = read_state(folder, plan.hash)?;
+            all.damaged.extend(state.damaged.iter().map(|line| (folder.clone(), *line)));
+            all.last = all.last.take().max(state.last);
+            let own = u16::try_from(number).unwrap_or(u16::MAX);
+            for (row, found) in state.rows {
+                match (all.rows.get(&row), &found) {
+                    (Some((RowState::Done(earlier), other)), RowState::Done(digest)) if earlier != digest => {
+                        let other = all.folders.get(usize::from(*other)).cloned().unwrap_or_default();
+                        let (one, other) =
+                            if *folder < other { (folder.clone(), other) } else { (other, folder.clone()) };
+                        return Err(ShardError::TwoResults { row, one, other });
+                    }
+                    (Some((RowState::Done(_), _)), _) => {}
+                    _ => {
+                        all.rows.insert(row, (found, own));
+                    }
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// The result of a row that is done, if it is what the journal says; `None` for a row that is not done.
+    #[must_use]
+    pub fn result(&self, row: u32) -> Option<Result<RowResult, ResultProblem>> {
+        let (RowState::Done(digest), folder) = self.rows.get(&row)? else { return None };
+        let folder = self.folders.get(usize::from(*folder))?;
+        Some(read_result(folder, row, *digest))
+    }
+}
+
+/// The folders of shards at, or directly below, these ones.
+fn find_folders(work: &[PathBuf]) -> Result<Vec<PathBuf>, ShardError> {
+    let mut folders = Vec::new();
+    for path in work {
+        let entries = list_dir(path)?;
+        let before = folders.len();
+        if entries.iter().any(|entry| entry.name == journal::FILE_NAME && entry.kind == EntryKind::File) {
+            folders.push(path.clone());
+        }
+        let shards = entries.into_iter().filter(|entry| entry.kind == EntryKind::Dir);
+        folders.extend(shards.filter(|entry| entry.name.starts_with(FOLDER_START)).map(|entry| entry.path));
+        if folders.len() == before {
+            return Err(ShardError::NoWork(path.clone()));
+        }
+    }
+    folders.sort();
+    folders.dedup();
+    Ok(folders)
+}

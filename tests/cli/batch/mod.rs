@@ -1,0 +1,295 @@
+//! Batches from outside: planned, run, sharded, merged, compacted, and everything that is refused on the way.
+
+mod crash;
+mod recipe;
+mod refusals;
+
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::keystore_maker::{keystore, secret};
+use crate::{OWNER, dvkey, objects, read_json, stderr, stdout, workshop};
+
+pub(crate) const HEADER: &str = "keystore,operators,operator_ids,owner,nonce,network,password_file,tag\n";
+
+/// A folder with `count` cheap keystores in `ks`, each with its password beside it, and a manifest that names the folder.
+pub(crate) fn service(count: u8) -> TempDir {
+    let folder = workshop();
+    let keystores = folder.path().join("ks");
+    std::fs::create_dir(&keystores).unwrap();
+    for number in 1..=count {
+        write_keystore(&keystores, number);
+    }
+    manifest(folder.path(), &format!("ks,operators.json,,{OWNER},7,hoodi,,\n"));
+    folder
+}
+
+fn write_keystore(folder: &Path, number: u8) {
+    let password = format!("pw {number}");
+    let keystore = keystore(&secret(number), password.as_bytes());
+    std::fs::write(folder.join(format!("keystore-{number}.json")), keystore.to_string()).unwrap();
+    std::fs::write(folder.join(format!("keystore-{number}.txt")), format!("{password}\n")).unwrap();
+}
+
+pub(crate) fn manifest(folder: &Path, rows: &str) {
+    std::fs::write(folder.join("manifest.csv"), format!("{HEADER}{rows}")).unwrap();
+}
+
+pub(crate) fn batch(folder: &Path, arguments: &[&str]) -> assert_cmd::Command {
+    let mut command = dvkey(folder);
+    command.arg("batch").args(arguments);
+    command
+}
+
+pub(crate) fn plan(folder: &Path) {
+    batch(folder, &["plan", "--manifest", "manifest.csv", "--out", "plan.jsonl"]).assert().success();
+}
+
+pub(crate) fn run(folder: &Path, options: &[&str]) -> assert_cmd::Command {
+    let mut command = batch(folder, &["run", "plan.jsonl", "--no-input"]);
+    for (name, value) in [("--work", "work"), ("--password-dir", "ks")] {
+        let is_password =
+            name.starts_with("--password") && options.iter().any(|option| option.starts_with("--password"));
+        if !options.contains(&name) && !is_password {
+            command.args([name, value]);
+        }
+    }
+    command.args(options);
+    command
+}
+
+fn merge(folder: &Path, options: &[&str]) -> assert_cmd::Command {
+    let mut command = batch(folder, &["merge", "plan.jsonl"]);
+    if !options.contains(&"--work") {
+        command.args(["--work", "work"]);
+    }
+    command.args(options);
+    command
+}
+
+/// Nonces and public keys of a keyshares file, which must be valid.
+fn merged(folder: &Path, file: &str) -> Vec<(u64, String)> {
+    dvkey(folder).args(["verify", "-q", "--operators", "operators.json", file]).assert().success();
+    let keyshares = read_json(&folder.join(file).join("keyshares.json"));
+    let shares = keyshares["shares"].as_array().unwrap();
+    let one = |share: &Value| {
+        let data = &share["data"];
+        (data["ownerNonce"].as_u64().unwrap(), data["publicKey"].as_str().unwrap().to_owned())
+    };
+    shares.iter().map(one).collect()
+}
+
+fn public_key(number: u8) -> String {
+    let keystore = keystore(&secret(number), b"");
+    format!("0x{}", keystore["pubkey"].as_str().unwrap())
+}
+
+const OUT: &str = "merged/hoodi-81592c3d-12-34-56-78-nonce7";
+
+#[test]
+fn a_service_onboards_a_folder() {
+    let folder = service(11);
+    let folder = folder.path();
+    let assert =
+        batch(folder, &["plan", "--manifest", "manifest.csv", "--out", "plan.jsonl", "--json"]).assert().success();
+    let planned = &objects(&stdout(&assert))[0];
+    assert_eq!((planned["rows"].as_u64(), &planned["groups"][0]["nonces"]), (Some(11), &serde_json::json!([[7, 17]])));
+    assert_eq!(planned["leftAlone"].as_array().unwrap().len(), 11);
+
+    let assert = run(folder, &["--json"]).assert().success();
+    let events = objects(&stdout(&assert));
+    assert_eq!(events[0]["event"], "begin");
+    assert_eq!(events.iter().filter(|event| event["event"] == "done").count(), 11);
+    let end = events.last().unwrap();
+    assert_eq!((end["done"].as_u64(), end["pending"].as_u64()), (Some(11), Some(0)));
+    // Once more: nothing is left to be done, and nothing is done.
+    let assert = run(folder, &["--json", "--password-file", "/dev/null"]).assert().success();
+    assert_eq!(objects(&stdout(&assert)).last().unwrap()["kept"], 11);
+
+    let assert = batch(folder, &["status", "plan.jsonl", "--work", "work", "--metrics", "m.prom", "--json"]).assert();
+    let status = objects(&stdout(&assert.success()));
+    assert_eq!((status.len(), status.last().unwrap()["done"].as_u64()), (13, Some(11)));
+    let metrics = std::fs::read_to_string(folder.join("m.prom")).unwrap();
+    assert!(metrics.contains("operators=\"12,34,56,78\",state=\"done\"} 11\n"), "{metrics}");
+
+    merge(folder, &["--out", "merged"]).assert().success();
+    let expected: Vec<_> = (1..=11).map(|number| (6 + u64::from(number), public_key(number))).collect();
+    assert_eq!(merged(folder, OUT), expected);
+    let provenance = read_json(&folder.join(OUT).join("provenance.json"));
+    assert_eq!(provenance["plan"], planned["hash"]);
+    assert_eq!(provenance["inputs"].as_array().unwrap().len(), 12);
+    let open = ["open", &format!("{OUT}/keyshares.json"), "--key", "operator-12.pem"];
+    dvkey(folder).args(open).assert().success();
+    // Merging is repeatable: the same work gives the same file, which may be there already.
+    let before = std::fs::read(folder.join(OUT).join("keyshares.json")).unwrap();
+    merge(folder, &["--out", "merged"]).assert().success();
+    merge(folder, &["--out", "again"]).assert().success();
+    let again = OUT.replace("merged", "again");
+    assert!(std::fs::read(folder.join(again).join("keyshares.json")).unwrap() == before);
+}
+
+/// Every nonce has its row, whatever the order of owners, clusters and networks; runs of nonces have a file each.
+#[test]
+fn owners_clusters_and_networks_are_kept_apart() {
+    let folder = service(9);
+    let folder = folder.path();
+    let list = std::fs::read_to_string(folder.join("operators.json")).unwrap();
+    let mut others: Value = serde_json::from_str(&list).unwrap();
+    for operator in others.as_array_mut().unwrap() {
+        operator["id"] = (operator["id"].as_u64().unwrap() + 1000).into();
+    }
+    std::fs::write(folder.join("others.json"), others.to_string()).unwrap();
+    let other = "0x00000000219ab540356cbb839cbe05303d7705fa";
+    let line = |number: u8, operators: &str, owner: &str, nonce: &str, network: &str| {
+        format!("ks/keystore-{number}.json,{operators},,{owner},{nonce},{network},ks/keystore-{number}.txt,t{number}\n")
+    };
+    let rows = [
+        line(1, "operators.json", OWNER, "5", "hoodi"),
+        line(2, "operators.json", other, "0", "hoodi"),
+        line(3, "others.json", OWNER, "", "hoodi"),
+        line(4, "operators.json", OWNER, "", "hoodi"),
+        line(5, "operators.json", OWNER, "", "hoodi"),
+        line(6, "operators.json", OWNER, "5", "mainnet"),
+        line(7, "others.json", other, "", "hoodi"),
+        line(8, "operators.json", OWNER, "20", "hoodi"),
+        line(9, "operators.json", OWNER, "4", "hoodi"),
+    ];
+    manifest(folder, &rows.concat());
+    let assert = batch(folder, &["plan", "--manifest", "manifest.csv", "--out", "plan.jsonl"]).assert().success();
+    let said = stderr(&assert);
+    assert!(said.contains("nonces 9 to 19 are in no row of"), "{said}");
+    // Every row has a password file of its own: none is missing.
+    run(folder, &["--password-command", "false"]).assert().success();
+    let assert = merge(folder, &["--out", "merged", "--json"]).assert().success();
+    let files: Vec<_> = objects(&stdout(&assert))
+        .iter()
+        .map(|file| {
+            let folder = file["folder"].as_str().unwrap().to_owned();
+            (folder, file["firstNonce"].as_u64().unwrap(), file["lastNonce"].as_u64().unwrap())
+        })
+        .collect();
+    let file = |name: &str, first, last| (format!("merged/{name}-nonce{first}"), first, last);
+    assert_eq!(
+        files,
+        [
+            file("mainnet-81592c3d-12-34-56-78", 5, 5),
+            file("hoodi-00000000-12-34-56-78", 0, 0),
+            file("hoodi-00000000-1012-1034-1056-1078", 1, 1),
+            file("hoodi-81592c3d-12-34-56-78", 4, 5),
+            file("hoodi-81592c3d-1012-1034-1056-1078", 6, 6),
+            file("hoodi-81592c3d-12-34-56-78", 7, 8),
+            file("hoodi-81592c3d-12-34-56-78", 20, 20),
+        ]
+    );
+    let keys = |name: &str| merged_any(folder, name).into_iter().map(|(_, key)| key).collect::<Vec<_>>();
+    assert_eq!(keys("merged/hoodi-81592c3d-12-34-56-78-nonce4"), [public_key(9), public_key(1)]);
+    assert_eq!(keys("merged/hoodi-81592c3d-1012-1034-1056-1078-nonce6"), [public_key(3)]);
+}
+
+fn merged_any(folder: &Path, file: &str) -> Vec<(u64, String)> {
+    dvkey(folder).args(["verify", "-q", file]).assert().success();
+    let keyshares = read_json(&folder.join(file).join("keyshares.json"));
+    let shares = keyshares["shares"].as_array().unwrap();
+    shares.iter().map(|share| (0, share["data"]["publicKey"].as_str().unwrap().to_owned())).collect()
+}
+
+/// Three shards, each in a folder of its own as on three machines, give what one gives, in whatever order they are merged.
+#[test]
+fn three_shards_are_one_batch() {
+    let folder = service(10);
+    let folder = folder.path();
+    plan(folder);
+    let before = std::fs::read(folder.join("plan.jsonl")).unwrap();
+    for (work, shard) in [("w2", "2/3"), ("w3", "2+1/3"), ("w1", "1/3")] {
+        // Not before all shards are there.
+        let early = merge(folder, &["--work", "w2", "--out", "early"]).output().unwrap().status.code();
+        assert_ne!(early, Some(0));
+        run(folder, &["--work", work, "--shard", shard]).assert().success();
+    }
+    for (out, work) in [("a", ["w1", "w2", "w3"]), ("b", ["w3", "w1", "w2"])] {
+        merge(folder, &["--out", out, "--work", work[0], work[1], work[2]]).assert().success();
+    }
+    run(folder, &[]).assert().success();
+    merge(folder, &["--out", "merged"]).assert().success();
+    let of = |out: &str| merged(folder, &OUT.replace("merged", out));
+    assert_eq!(of("a"), of("merged"));
+    let bytes = |out: &str| std::fs::read(folder.join(OUT.replace("merged", out)).join("keyshares.json")).unwrap();
+    assert!(bytes("a") == bytes("b"));
+    assert!(bytes("a") != bytes("merged"), "shares are drawn anew each time");
+    assert_eq!(std::fs::read(folder.join("plan.jsonl")).unwrap(), before);
+    // Two results of one row: nobody but the owner of the batch decides.
+    let assert = merge(folder, &["--out", "c", "--work", "w1", "work"]).assert().code(1);
+    assert!(stderr(&assert).contains("code: batch.two-results "));
+}
+
+/// A refused row keeps its nonce; a gap is closed only by decision, and only for what is not registered.
+#[test]
+fn gaps_are_seen_and_closed_by_decision() {
+    let folder = service(8);
+    let folder = folder.path();
+    std::fs::write(folder.join("ks/keystore-4.txt"), "wrong").unwrap();
+    plan(folder);
+    let assert = run(folder, &[]).assert().code(1);
+    let said = stderr(&assert);
+    assert!(said.contains("row 3, nonce 10 refused: ks/keystore-4.json: the password does not open it"), "{said}");
+    assert!(said.contains("error: 1 of 8 rows refused") && said.contains("code: batch.refused "), "{said}");
+    let assert = merge(folder, &["--out", "merged"]).assert().code(1);
+    let said = stderr(&assert);
+    assert!(said.contains("gap at nonce 10") && said.contains("4 finished rows behind it held back"), "{said}");
+    assert_eq!(merged(folder, OUT).len(), 3);
+
+    let compact = |next: &str, out: &str| merge(folder, &["--out", out, "--compact", "--next-nonce", next]);
+    for next in
+        ["x", "0x81592c3DE184A3E2c0DCB5a261BC107Bfa91f494", &format!("mainnet:{OWNER}=10"), &format!("{OWNER}=15")]
+    {
+        let assert = compact(next, "refused").assert().code(1);
+        assert!(stderr(&assert).contains("code: batch.next-nonce "), "{next}: {}", stderr(&assert));
+    }
+    let assert = compact(&format!("hoodi:{OWNER}=10"), "next").assert().success();
+    let said = stderr(&assert);
+    assert!(said.contains("3 rows counts as registered; the rest has nonces 10 to 13"), "{said}");
+    assert!(said.contains("left out: nonce 10 of the old plan, ks/keystore-4.json"), "{said}");
+    // The old work does not count for the new plan.
+    let new = ["run", "next/plan.jsonl", "--no-input", "--password-dir", "ks", "--work"];
+    let assert = batch(folder, &[&new[..], &["work"]].concat()).assert().code(1);
+    assert!(stderr(&assert).contains("code: batch.other-plan "));
+    batch(folder, &[&new[..], &["work-2"]].concat()).assert().success();
+    batch(folder, &["merge", "next/plan.jsonl", "--work", "work-2", "--out", "merged"]).assert().success();
+    let keys: Vec<_> = [5, 6, 7, 8].map(public_key).into();
+    let rest = merged(folder, &OUT.replace("nonce7", "nonce10"));
+    assert_eq!(rest, (10..14).zip(keys).collect::<Vec<_>>());
+
+    // The other way: the password is found, and only this row is done.
+    std::fs::write(folder.join("ks/keystore-4.txt"), "pw 4").unwrap();
+    let assert = run(folder, &["--json"]).assert().success();
+    let end = objects(&stdout(&assert)).pop().unwrap();
+    assert_eq!((end["kept"].as_u64(), end["done"].as_u64()), (Some(7), Some(1)));
+    let assert = merge(folder, &["--out", "merged"]).assert().code(1);
+    assert!(stderr(&assert).contains("code: output.exists "));
+    merge(folder, &["--out", "merged", "--force"]).assert().success();
+    assert_eq!(merged(folder, OUT).len(), 8);
+}
+
+/// A failing or silent password command is a refused row, not the end of the run.
+#[test]
+fn password_commands_fail_row_by_row() {
+    let folder = service(6);
+    let folder = folder.path();
+    plan(folder);
+    let script = "n=${1##*-}; n=${n%.json}; case $n in 2) exit 3;; 3) exit 0;; *) printf 'pw %s\\n' $n;; esac";
+    std::fs::write(folder.join("vault.sh"), script).unwrap();
+    let assert = run(folder, &["--password-command", "sh vault.sh {file}"]).assert().code(1);
+    let said = stderr(&assert);
+    assert_eq!(said.matches("(password.command)").count(), 2, "{said}");
+    assert!(said.contains("2 of 6 rows refused"), "{said}");
+    let assert = batch(folder, &["status", "plan.jsonl", "--work", "work"]).assert().code(1);
+    assert!(stdout(&assert).contains("4 done, 0 pending, 2 refused"));
+    // Stopping at the first one leaves rows to be done, which is another ending.
+    let assert =
+        run(folder, &["--work", "w", "--password-command", "false", "--fail-fast", "--jobs", "1"]).assert().code(5);
+    let said = stderr(&assert);
+    assert!(said.contains("5 of 6 rows still to be done, and 1 refused"), "{said}");
+    assert!(said.contains("code: batch.unfinished "), "{said}");
+}

@@ -1,0 +1,157 @@
+//! What batches refuse, each with its code, and with nothing written.
+
+use std::fs;
+
+use super::{batch, manifest, plan, run, service};
+use crate::{OWNER, stderr};
+
+#[test]
+fn manifests_are_refused_line_by_line() {
+    let folder = service(4);
+    let folder = folder.path();
+    let row = |keystore: &str, rest: &str| format!("{keystore},operators.json,,{OWNER},{rest}\n");
+    let other = "0x00000000219ab540356cbb839cbe05303d7705fa";
+    for (rows, code, words) in [
+        (String::new(), "batch.manifest", "there are no rows in it"),
+        (row("ks", ",hoodi,,"), "batch.manifest", "line 2: this is the first line of owner"),
+        (row("ks", "65533,hoodi,,"), "nonce.too-large", "line 2: nonce 65536 of owner"),
+        (
+            row("ks/keystore-1.json", "7,hoodi,,") + &row("ks/keystore-2.json", "7,hoodi,,"),
+            "batch.manifest",
+            "line 3: nonce 7",
+        ),
+        (
+            row("ks/keystore-1.json", "7,hoodi,,") + &row("ks", ",hoodi,,"),
+            "keystore.same-validator",
+            "as in line 2, ks/keystore-1.json",
+        ),
+        (row("ks/absent.json", "7,hoodi,,"), "keystore.unreadable", "not found"),
+        (row("operators.json", "7,hoodi,,"), "keystore.other-kind", "line 2"),
+        (row("ks", "7,hoodi,absent,"), "password.source", "the password file"),
+        (row("ks", "7,goerli,,"), "batch.manifest", "not a network"),
+        (row("ks", "x,hoodi,,"), "batch.manifest", "not a nonce"),
+        (format!("ks,operators.json,12;34;56,{OWNER},7,hoodi,,\n"), "operators.size", "line 2"),
+        (format!("ks,operators.json,12;34;56;79,{OWNER},7,hoodi,,\n"), "operators.not-in-list", "79"),
+        (format!("ks,absent.json,,{OWNER},7,hoodi,,\n"), "operators.unreadable", "absent.json"),
+        (
+            format!("ks,two.json,,{OWNER},7,hoodi,,\nks/keystore-1.json,operators.json,,{other},7,hoodi,,\n"),
+            "batch.manifest",
+            "another key",
+        ),
+        (row("ks", "7,hoodi,,") + "ks,operators.json\n", "batch.manifest", "line 3: 2 cells, the header has 8"),
+    ] {
+        // The same ids with keys in another order.
+        let list = fs::read_to_string(folder.join("operators.json")).unwrap();
+        let mut two: serde_json::Value = serde_json::from_str(&list).unwrap();
+        let entries = two.as_array_mut().unwrap();
+        let (a, b) = (entries[0]["id"].clone(), entries[1]["id"].clone());
+        (entries[0]["id"], entries[1]["id"]) = (b, a);
+        fs::write(folder.join("two.json"), two.to_string()).unwrap();
+        manifest(folder, &rows);
+        let assert = batch(folder, &["plan", "--manifest", "manifest.csv", "--out", "plan.jsonl"]).assert().code(1);
+        let said = stderr(&assert);
+        assert!(said.contains(&format!("code: {code} ")) && said.contains(words), "{rows}: {said}");
+        assert!(!folder.join("plan.jsonl").exists(), "{rows}");
+    }
+    for (text, words) in [
+        ("keystore;operators;owner;network\n", "separated by ';'"),
+        ("k.json,operators.json\n", "not a header"),
+        ("keystore,operators,owner\n", "\"network\" is missing"),
+        ("\u{feff}{\"keystore\":\"ks\",\"nonces\":1}\n", "no column \"nonces\""),
+        ("{\"keystore\":\"ks\",\"keystore\":\"ks\"}", "stands twice"),
+    ] {
+        fs::write(folder.join("manifest.csv"), text).unwrap();
+        let assert = batch(folder, &["plan", "--manifest", "manifest.csv", "--out", "plan.jsonl"]).assert().code(1);
+        assert!(stderr(&assert).contains(words), "{text}: {}", stderr(&assert));
+    }
+    manifest(folder, &row("ks", "7,hoodi,,"));
+    let assert =
+        batch(folder, &["plan", "--manifest", "manifest.csv", "--out", "p", "--operator-cap", "3"]).assert().code(1);
+    assert!(stderr(&assert).contains("operator 12 on hoodi would get more than 3 validators"), "{}", stderr(&assert));
+    plan(folder);
+    let assert = batch(folder, &["plan", "--manifest", "manifest.csv", "--out", "plan.jsonl"]).assert().code(1);
+    assert!(stderr(&assert).contains("code: output.exists "));
+}
+
+#[test]
+fn plans_and_inputs_must_be_what_they_were() {
+    let folder = service(3);
+    let folder = folder.path();
+    plan(folder);
+    let whole = fs::read_to_string(folder.join("plan.jsonl")).unwrap();
+    for (text, words) in [
+        (whole.replace("\"nonce\":8", "\"nonce\":6"), "the plan was changed: its hash is"),
+        (whole.lines().take(4).map(|line| format!("{line}\n")).collect(), "ends in the middle"),
+        (whole.trim_end().to_owned(), "ends in the middle"),
+        (whole.replace("{\"row\":1,", "{ \"row\":1,"), "not as it was written"),
+        ("{}\n".to_owned(), "does not start a plan"),
+        (fs::read_to_string(folder.join("operators.json")).unwrap(), "this is no plan"),
+    ] {
+        fs::write(folder.join("plan.jsonl"), text).unwrap();
+        let assert = run(folder, &[]).assert().code(1);
+        let said = stderr(&assert);
+        assert!(said.contains("code: batch.plan ") && said.contains(words), "{words}: {said}");
+        assert!(!folder.join("work").exists(), "something was begun");
+    }
+    fs::write(folder.join("plan.jsonl"), &whole).unwrap();
+
+    let refused = |words: &str| {
+        let assert = run(folder, &[]).assert().code(1);
+        let said = stderr(&assert);
+        assert!(said.contains("code: batch.inputs-changed ") && said.contains(words), "{said}");
+    };
+    for name in ["ks/keystore-2.json", "operators.json"] {
+        let before = fs::read(folder.join(name)).unwrap();
+        fs::write(folder.join(name), [&before[..], b"\n"].concat()).unwrap();
+        refused(&format!("{name}: has changed since the plan was made"));
+        fs::remove_file(folder.join(name)).unwrap();
+        if name.starts_with("ks") {
+            refused(&format!("{name}: not found"));
+            fs::write(folder.join(name), before).unwrap();
+        }
+    }
+    // The plan holds the keys: the list of operators need not be there. Elsewhere, --base says where the rest is.
+    fs::create_dir(folder.join("elsewhere")).unwrap();
+    fs::rename(folder.join("plan.jsonl"), folder.join("elsewhere/plan.jsonl")).unwrap();
+    let moved = ["run", "elsewhere/plan.jsonl", "--work", "work", "--password-dir", "ks", "--no-input"];
+    let assert = batch(folder, &moved).assert().code(1);
+    assert!(stderr(&assert).contains("code: batch.inputs-changed "));
+    batch(folder, &[&moved[..], &["--base", "."]].concat()).assert().success();
+    // Done rows need their keystores no more.
+    fs::remove_dir_all(folder.join("ks")).unwrap();
+    batch(
+        folder,
+        &[&moved[..5], &["--password-file", "/dev/null"]]
+            .concat()
+            .iter()
+            .filter(|word| **word != "--password-dir")
+            .copied()
+            .collect::<Vec<_>>(),
+    )
+    .assert()
+    .success();
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let folder = service(2);
+    let folder = folder.path();
+    plan(folder);
+    let assert = batch(folder, &["run", "plan.jsonl", "--work", "work", "--no-input"]).assert().code(1);
+    assert!(stderr(&assert).contains("code: password.missing "), "{}", stderr(&assert));
+    for command in
+        [&["status", "plan.jsonl", "--work", "ks"][..], &["merge", "plan.jsonl", "--work", "ks", "--out", "o"]]
+    {
+        let assert = batch(folder, command).assert().code(1);
+        assert!(stderr(&assert).contains("code: batch.no-work "), "{}", stderr(&assert));
+    }
+    for shard in ["0/3", "4/3", "1", "1/0", "-1/3", "a/b", "4294967295+1/4"] {
+        run(folder, &["--shard", shard]).assert().code(2);
+    }
+    let assert = run(folder, &["--work", "absent/work"]).assert().code(1);
+    assert!(stderr(&assert).contains("code: output.parent "), "{}", stderr(&assert));
+    // Shards that nobody has run yet.
+    run(folder, &["--shard", "2/2"]).assert().success();
+    let assert = batch(folder, &["status", "plan.jsonl", "--work", "work"]).assert().code(5);
+    assert!(stderr(&assert).contains("1 of 2 rows still to be done"), "{}", stderr(&assert));
+}
