@@ -13,17 +13,17 @@ use crate::machine::memory::Budget;
 
 /// What the machine lends for opening keystores.
 #[derive(Clone, Copy)]
-pub(super) struct Resources<'a> {
+pub(crate) struct Resources<'a> {
     /// How scrypt is computed.
-    pub(super) kdf: Tested,
+    pub(crate) kdf: Tested,
     /// The memory for key derivation.
-    pub(super) memory: &'a Budget,
+    pub(crate) memory: &'a Budget,
     /// How many workers.
-    pub(super) jobs: usize,
+    pub(crate) jobs: usize,
 }
 
 /// Whoever wants keystores opened. All of it is called from several threads.
-pub(super) trait Client: Sync {
+pub(crate) trait Client: Sync {
     /// The password of a keystore, when its turn comes; `None` when it is not to be opened after all.
     fn password(&self, position: usize) -> Option<Password>;
 
@@ -35,7 +35,7 @@ pub(super) trait Client: Sync {
 ///
 /// The memory is cut into equal parts, one for each worker, and fewer workers where a part could not hold the largest
 /// derivation; the others open what takes no memory. A worker keeps its part until nothing is left that it can open.
-pub(super) fn open_all(
+pub(crate) fn open_all(
     all: &[&Keystore],
     positions: impl Iterator<Item = usize>,
     resources: Resources<'_>,
@@ -79,7 +79,7 @@ pub(super) fn open_all(
 ///
 /// # Errors
 /// [`UnlockError`].
-pub(super) fn open_one(
+pub(crate) fn open_one(
     keystore: &Keystore,
     password: &Password,
     resources: Resources<'_>,

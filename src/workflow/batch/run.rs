@@ -12,6 +12,7 @@ use super::shard::{RESULTS, RowState, ShardError, read_result, read_state};
 use super::{LoadError, LoadedPlan, ResultProblem, Shard};
 use crate::crypto::digest::Sha256Digest;
 use crate::crypto::kdf::KdfLimits;
+use crate::crypto::kdf::self_test::Tested;
 use crate::crypto::password::{Password, Reading};
 use crate::crypto::random::{self, NoRandomness};
 use crate::format::journal::{self, Entry};
@@ -24,6 +25,7 @@ use crate::store::write_error::WriteError;
 use crate::workflow::deal::deal_and_seal;
 use crate::workflow::inventory::{FoundKeystore, InventoryProblem, read_keystore};
 use crate::workflow::parallel::in_chunks;
+use crate::workflow::queue::{Client, Resources, open_all};
 use crate::workflow::unlock::RefusalCause;
 
 /// What is to be done.
@@ -43,6 +45,8 @@ pub struct RunPorts<'a> {
     pub passwords: &'a dyn RowPasswords,
     /// The memory for key derivation.
     pub memory: &'a Budget,
+    /// How scrypt is computed.
+    pub kdf: Tested,
     /// How many workers.
     pub jobs: usize,
     /// Whether the first refused row ends the run.
@@ -226,7 +230,9 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
             break;
         }
         let client = Window { plan, ports, dealers: &dealers, finisher: &finisher, tasks: window };
-        open_all(&client.tasks, ports, &client);
+        let keystores: Vec<_> = client.tasks.iter().map(|task| &task.keystore.keystore).collect();
+        let resources = Resources { kdf: ports.kdf, memory: ports.memory, jobs: ports.jobs };
+        open_all(&keystores, 0..keystores.len(), resources, &client);
     }
     let (done, refused) = finisher.close()?;
     Ok(Outcome { rows, kept, done, refused })
@@ -366,8 +372,7 @@ struct Window<'a> {
     tasks: Vec<Task>,
 }
 
-impl Window<'_> {
-    /// The password of a row, when its turn comes; `None` when it is not to be opened after all.
+impl Client for Window<'_> {
     fn password(&self, position: usize) -> Option<Password> {
         let Task { row, keystore } = self.tasks.get(position)?;
         if self.finisher.is_stopped() {
@@ -382,7 +387,6 @@ impl Window<'_> {
         password.map_err(|cause| self.finisher.refuse(row.clone(), cause.into())).ok()
     }
 
-    /// Takes what came of a keystore.
     fn opened(&self, position: usize, result: Result<Unlocked, UnlockError>) {
         let Some(Task { row, .. }) = self.tasks.get(position) else { return };
         match result.map_err(RefusalCause::from).and_then(|unlocked| Ok((self.deal(row, &unlocked)?, unlocked.reading)))
@@ -391,7 +395,9 @@ impl Window<'_> {
             Err(cause) => self.finisher.refuse(row.clone(), cause.into()),
         }
     }
+}
 
+impl Window<'_> {
     fn deal(&self, row: &Row, unlocked: &Unlocked) -> Result<crate::format::keyshares::NewItem, RefusalCause> {
         let number = usize::try_from(row.cluster).unwrap_or(usize::MAX);
         let (Some(cluster), Some(dealer)) = (self.plan.clusters.get(number), self.dealers.get(number)) else {
@@ -400,29 +406,4 @@ impl Window<'_> {
         let message = OwnerNonce { owner: row.owner, nonce: row.nonce };
         deal_and_seal(&cluster.cluster, dealer, message, &unlocked.secret_key)
     }
-}
-
-/// Opens the keystores of a window, several at a time.
-fn open_all(tasks: &[Task], ports: &RunPorts<'_>, client: &Window<'_>) {
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let work = || {
-        loop {
-            let position = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let Some(task) = tasks.get(position) else { return };
-            let Some(password) = client.password(position) else { continue };
-            let permit = ports.memory.acquire(task.keystore.keystore.envelope.kdf.memory());
-            let unlocked = task.keystore.keystore.unlock(&password);
-            drop(permit);
-            client.opened(position, unlocked);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..ports.jobs.clamp(1, tasks.len().max(1)) {
-            // Where the system gives no more threads, the ones there are do the work.
-            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                break;
-            }
-        }
-        work();
-    });
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{SCHEMA, SHOWN, ending, load};
 use crate::cli::args::RunArguments;
+use crate::cli::commands::unlock::kdf_path;
 use crate::cli::exit::Exit;
 use crate::cli::report::{Failure, row_code};
 use crate::cli::ui::printer::{Printer, Tone, tone};
@@ -67,16 +68,24 @@ struct JsonEnd {
 
 pub(super) fn run(arguments: &RunArguments, passwords: Option<Opened>, printer: &Printer) -> Result<Exit, Failure> {
     let plan = load(&arguments.plan, arguments.base.as_deref())?;
+    let kdf = kdf_path()?;
     let passwords = supply(arguments, &plan, passwords, printer)?;
     let budget = Budget::new(arguments.effort.memory_or_default());
     let jobs = arguments.effort.jobs_or_default();
-    printer.detail(&format!("{jobs} at a time, up to {} for key derivation", format_size(budget.total())));
+    printer.detail(&format!(
+        "{}, up to {} for key derivation ({}, {} at once)",
+        count(jobs, "worker"),
+        format_size(budget.total()),
+        kdf.path().name(),
+        kdf.path().lanes()
+    ));
     printer.set_resumable();
     let shown =
         Shown { printer, plan: &plan, shard: arguments.shard, progress: Mutex::new(None), refused: Mutex::default() };
     let ports = RunPorts {
         passwords: &passwords,
         memory: &budget,
+        kdf,
         jobs,
         fail_fast: arguments.fail_fast,
         now: &|| humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
