@@ -145,8 +145,12 @@ fn chunks_keep_their_numbers() {
     let said = stdout(&tx(folder.path(), &["decode", "tx/register-02.calldata.json"]).assert().success());
     assert!(said.contains("2 validators, active") && said.contains("0.0000001 ETH (100000000000 wei)"), "{said}");
     // In the middle of a call, the rest of it is built.
-    let middle = [&NEW[..], &["--from-nonce", "8", "--out", "-"]].concat();
+    let middle = ["--cluster", "cluster.json", "--value", "1ether", "--from-nonce", "8", "--out", "-"];
     assert!(stderr(&register(folder.path(), &middle).assert().success()).contains("the rest of it"));
+    // The registration before it has made the cluster.
+    let again = [&NEW[..], &["--from-nonce", "8", "--out", "-"]].concat();
+    let said = refused(&mut register(folder.path(), &again), 1, "tx.snapshot");
+    assert!(said.contains("nonce 7") && said.contains("--cluster"), "{said}");
     for nonce in ["6", "10"] {
         let outside = [&NEW[..], &["--from-nonce", nonce, "--out", "-"]].concat();
         refused(&mut register(folder.path(), &outside), 1, "tx.nonce");

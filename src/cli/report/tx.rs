@@ -83,6 +83,8 @@ impl Failure {
             RegisterError::NoOwner => Self::new(Code::InputMissing, error.to_string()).hint("give --owner"),
             RegisterError::NotInFile { .. } => Self::new(Code::TxNonce, error.to_string())
                 .hint("--from-nonce takes the registration nonce of the first validator that is still to come"),
+            RegisterError::MadeEarlier(_) => Self::new(Code::TxSnapshot, error.to_string())
+                .hint("give --cluster with the snapshot that the last call on it left: dvkey tx next"),
             RegisterError::Rejected(rejection) => Self::rejected(rejection),
         }
     }

@@ -93,6 +93,9 @@ pub enum RegisterError {
         /// What was asked for.
         wanted: Nonce,
     },
+    /// `IncorrectClusterState`: by then the cluster is not new any more.
+    #[error("the cluster is not new: the registration with nonce {0}, earlier in the file, makes it")]
+    MadeEarlier(u16),
     /// The contract would refuse it.
     #[error(transparent)]
     Rejected(#[from] Rejection),
@@ -136,6 +139,11 @@ pub fn plan(
     let sets: Vec<_> = items.iter().map(|item| item.payload.operator_ids.as_slice()).collect();
     let chunks = cut(&sets, &nonces, request.most);
     let built = pick(&chunks, &nonces, request.from_nonce)?;
+    if request.cluster.is_none()
+        && let Some(nonce) = made_by(&sets, &nonces, built.range.start, &built.operators)
+    {
+        return Err(RegisterError::MadeEarlier(nonce));
+    }
 
     let chosen: Vec<_> = items.get(built.range.clone()).unwrap_or_default().iter().map(|item| &item.payload).collect();
     let validators = match chosen.as_slice() {
@@ -161,6 +169,13 @@ pub fn plan(
     debug_assert_eq!(network_of(payload.to()), Some(network));
     let network_confirmed = report.result(Check::Network).is_some_and(|result| result.held > 0);
     Ok(Plan { chunks, built, payload, owner, network_confirmed })
+}
+
+/// The nonce of the first validator before `start` that has these operators: nonces are used in order, so that its
+/// registration has made the cluster by then.
+fn made_by(sets: &[&[OperatorId]], nonces: &[u16], start: usize, operators: &[OperatorId]) -> Option<u16> {
+    let (_, nonce) = sets.iter().zip(nonces).take(start).find(|(set, _)| **set == operators)?;
+    Some(*nonce)
 }
 
 /// Cuts the file: a call has one set of operators and at most so many validators. The cut does not depend on where one
@@ -226,6 +241,10 @@ mod tests {
         for outside in [6, 13] {
             assert!(matches!(from(outside), Err(RegisterError::NotInFile { first: 7, last: 12, .. })));
         }
+        assert_eq!(made_by(&sets, &nonces, 0, &a), None);
+        assert_eq!(made_by(&sets, &nonces, 1, &a), Some(7));
+        assert_eq!(made_by(&sets, &nonces, 3, &b), None);
+        assert_eq!(made_by(&sets, &nonces, 5, &a), Some(7));
         assert_eq!(cut(&vec![a.as_slice(); 161], &(0..161).collect::<Vec<_>>(), None).len(), 3);
     }
 }

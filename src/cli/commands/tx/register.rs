@@ -105,16 +105,20 @@ fn show(plan: &Plan, request: &Request<'_>, arguments: &RegisterArguments, print
     }
     if let Some(following) = plan.chunks.get(plan.built.number) {
         let left: usize = plan.chunks.iter().skip(plan.built.number).map(|chunk| chunk.range.len()).sum();
-        let same = following.operators == plan.built.operators;
+        // Whatever was registered before, in this call or in an earlier one, has made its cluster.
+        let mut before = plan.chunks.iter().take(plan.built.number).rev();
+        let maker = before.find(|chunk| chunk.operators == following.operators).map(|chunk| chunk.number);
         next.push(format!("{} left. Once this one is in a block:", count(left, "validator")));
-        if same {
-            next.push(format!("  dvkey tx next --network {} --receipt RECEIPT --out cluster.json", request.network));
+        if let Some(number) = maker {
+            let receipt =
+                if number == plan.built.number { "RECEIPT".to_owned() } else { format!("RECEIPT-OF-CALL-{number}") };
+            next.push(format!("  dvkey tx next --network {} --receipt {receipt} --out cluster.json", request.network));
         }
         next.push(format!(
             "  dvkey tx register {} --network {} {} --from-nonce {}{} --value AMOUNT --out {}",
             shell_words::quote(&arguments.keyshares.display().to_string()),
             request.network,
-            if same { "--cluster cluster.json" } else { "--new-cluster" },
+            if maker.is_some() { "--cluster cluster.json" } else { "--new-cluster" },
             following.nonces.0,
             arguments.max_per_tx.map_or(String::new(), |most| format!(" --max-per-tx {most}")),
             shell_words::quote(&arguments.payload.out.display().to_string()),
