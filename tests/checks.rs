@@ -365,3 +365,57 @@ fn every_check_on_a_folder_fails_alone() {
     // The folder of one validator, named on its own.
     assert_eq!(judge_path(&ceremony.first(), None, &nothing), ids(""));
 }
+
+/// What each file says alone is right; what they say together is not.
+#[test]
+fn files_of_one_run_must_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let together = |names: &[&str]| {
+        let paths: Vec<_> = names.iter().map(|name| path(name)).collect();
+        let findings = verify(&paths, None, &Expected::default(), 1);
+        let answers = findings.iter().flat_map(|findings| &findings.answers);
+        let mut all = BTreeSet::new();
+        for answer in answers {
+            let Outcome::Judged(report) = &answer.outcome else { panic!("{}", answer.file) };
+            assert_eq!(report.verdict == Verdict::NotValid, !failing(report).is_empty());
+            all.extend(failing(report));
+        }
+        all
+    };
+    let deposits = read(&fixture("ceremony/deposit_data.json"));
+    let keyshares = read(&fixture("ceremony/keyshares.json"));
+    write(&path("a.json"), &json!([deposits[0]]));
+    write(&path("b.json"), &json!([deposits[0]]));
+    write(&path("c.json"), &json!([deposits[1]]));
+    assert_eq!(together(&["a.json", "c.json"]), ids(""));
+    assert_eq!(together(&["a.json", "a.json"]), ids(""), "one file, named twice");
+    assert_eq!(together(&["a.json", "b.json"]), ids("D04"));
+    let of_networks = read(&fixture("deposit/deposits.json"));
+    let on = |network: &str| of_networks.as_array().unwrap().iter().find(|one| one["network_name"] == network).unwrap();
+    write(&path("mainnet.json"), &json!([on("mainnet")]));
+    assert_eq!(together(&["mainnet.json"]), ids(""));
+    assert_eq!(together(&["mainnet.json", "a.json"]), ids("D07"));
+
+    // In one folder the validators must be the same.
+    std::fs::create_dir(path("both")).unwrap();
+    write(&path("both/keyshares.json"), &keyshares);
+    write(&path("both/deposits.json"), &deposits);
+    assert_eq!(together(&["both"]), ids(""));
+    write(&path("both/deposits.json"), &json!([deposits[0]]));
+    assert_eq!(together(&["both"]), ids("D02"));
+    assert_eq!(together(&["both/keyshares.json", "both/deposits.json"]), ids(""));
+
+    // Other shares of the same key, in whatever order the files are named; their proofs fit one of the two.
+    let mut other = keyshares.clone();
+    let shares = text(&other["shares"][0]["payload"]["sharesData"]).to_owned();
+    let last = if shares.ends_with('1') { "2" } else { "1" };
+    other["shares"][0]["payload"]["sharesData"] = format!("{}{last}", &shares[..shares.len() - 1]).into();
+    write(&path("keyshares.json"), &keyshares);
+    write(&path("other.json"), &other);
+    write(&path("proofs.json"), &read(&fixture("ceremony/proofs.json")));
+    assert_eq!(together(&["keyshares.json", "proofs.json"]), ids(""));
+    assert_eq!(together(&["keyshares.json", "other.json"]), ids("K04"));
+    assert_eq!(together(&["other.json", "keyshares.json", "proofs.json"]), ids("K04 P06"));
+    assert_eq!(together(&["keyshares.json", "other.json", "proofs.json"]), ids("K04 P06"));
+}

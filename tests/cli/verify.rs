@@ -377,3 +377,21 @@ fn nothing_hides_in_a_folder() {
     let said = format!("{}{}", stdout(&said), crate::stderr(&said));
     assert!(said.contains("other.json: VALID") && said.contains("old-provenance.json"), "{said}");
 }
+
+#[test]
+fn deposits_of_other_networks_and_validators_are_not_passed_over() {
+    let folder = workshop();
+    split(folder.path(), "keystore-demo.json", &[]).assert().success();
+    let all = crate::read_json(&crate::support::fixture("deposit/deposits.json"));
+    for (network, exit) in [("hoodi", 0), ("mainnet", 3)] {
+        let one = all.as_array().unwrap().iter().find(|one| one["network_name"] == network).unwrap();
+        std::fs::write(folder.path().join("deposit.json"), serde_json::json!([one]).to_string()).unwrap();
+        let said = stdout(&dvkey(folder.path()).args(["verify", "out", "deposit.json"]).assert().code(exit));
+        assert_eq!(said.contains("K17"), exit == 3, "{said}");
+    }
+    let others = "keystores/deposit_data-1700000000.json";
+    let assert = dvkey(folder.path()).args(["verify", "out", others]).assert().success();
+    assert!(
+        crate::stderr(&assert).contains("not of the same validators: 1 only with keyshares, 3 only with a deposit")
+    );
+}

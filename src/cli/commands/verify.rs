@@ -1,6 +1,6 @@
 //! `dvkey verify`: the answer about each file, on stdout.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use dvkey_ceremony::{PublicKey, WithdrawalCredentials};
 use serde::Serialize;
@@ -52,6 +52,7 @@ pub(in crate::cli) fn run(arguments: &VerifyArguments, printer: &Printer) -> Res
         }
     }
     warn_of_repeated(&all, printer);
+    warn_of_strangers(&all, printer);
     let uncompared = uncompared(&expected, &all);
     if !uncompared.is_empty() {
         // A yes would be taken for an answer to it.
@@ -113,6 +114,27 @@ fn warn_of_repeated(all: &[Findings], printer: &Printer) {
                 ));
             }
         }
+    }
+}
+
+/// Keyshares and deposits of different validators: one of the files may be the wrong one.
+fn warn_of_strangers(all: &[Findings], printer: &Printer) {
+    let keys = |fits: fn(&Subject) -> bool| -> BTreeSet<PublicKey> {
+        let answers = all.iter().flat_map(|findings| &findings.answers);
+        let reports = answers.filter_map(|answer| match &answer.outcome {
+            Outcome::Judged(report) => Some(report).filter(|report| fits(&report.subject)),
+            Outcome::CannotJudge(_) => None,
+        });
+        reports.flat_map(|report| &report.validators).filter_map(|line| line.public_key).collect()
+    };
+    let shared = keys(|subject| matches!(subject, Subject::Keyshares(_) | Subject::Ceremony(..)));
+    let deposited = keys(|subject| matches!(subject, Subject::Deposits(..) | Subject::Ceremony(..)));
+    if !shared.is_empty() && !deposited.is_empty() && shared != deposited {
+        printer.warning(&format!(
+            "keyshares and deposit data are not of the same validators: {} only with keyshares, {} only with a deposit",
+            shared.difference(&deposited).count(),
+            deposited.difference(&shared).count()
+        ));
     }
 }
 

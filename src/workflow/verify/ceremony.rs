@@ -181,6 +181,10 @@ impl Ceremony {
         self.keyshares.items.iter().flatten()
     }
 
+    pub(super) fn keyshares(&self) -> &KeysharesFile {
+        &self.keyshares
+    }
+
     /// Reads the three files of one validator. What is missing leaves an error in its place, so that positions stay.
     fn read_part(&mut self, name: Name, folder: &Path) -> Result<(), ReadError> {
         let entries = list_dir(folder)?;
@@ -236,9 +240,7 @@ impl Ceremony {
         let deposits = deposit::judge(&self.deposits, &of_others, jobs);
         let mut company = Company::default();
         for item in self.items() {
-            if let Ok(key) = item.payload.public_key.as_slice().try_into() {
-                company.keyshares.insert(key, item);
-            }
+            company.add(item);
         }
         let signed = proofs::judge(&self.proofs, &company, &of_others, jobs);
         let mut results = Results::default();

@@ -290,6 +290,19 @@ pub enum Reason {
         /// The position of the other, from 0.
         first: usize,
     },
+    /// Another file of the same run has other shares of the same key.
+    #[error("other shares of the same validator stand in {0}")]
+    OtherShares(String),
+    /// The validator's deposit is for another network.
+    #[error("provenance.json names {named}, the deposit of this validator in {file} is for {found}")]
+    DepositElsewhere {
+        /// What the provenance says.
+        named: String,
+        /// What the deposit says.
+        found: String,
+        /// The file with the deposit.
+        file: String,
+    },
     /// Not a lawful number.
     #[error(transparent)]
     ClusterSize(#[from] ClusterSizeError),

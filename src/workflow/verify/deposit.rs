@@ -88,6 +88,29 @@ pub enum DepositReason {
         /// The position of the other, from 0.
         first: usize,
     },
+    /// The validator stands in another file of the same run.
+    #[error("a deposit of the same validator stands in {0}, too")]
+    InOtherFile(String),
+    /// Not the validators of the keyshares in the same folder.
+    #[error(
+        "not the validators of the keyshares in this folder: {deposits} only with a deposit, {keyshares} only with keyshares"
+    )]
+    OtherValidators {
+        /// How many have a deposit and no keyshares.
+        deposits: usize,
+        /// How many have keyshares and no deposit.
+        keyshares: usize,
+    },
+    /// Another network than the deposits of another file of the same run.
+    #[error("the fork version is that of {found}, the deposits in {file} are for {first}")]
+    OtherNetworkInFile {
+        /// What this file's fork version says.
+        found: String,
+        /// What the other file's says.
+        first: String,
+        /// The other file.
+        file: String,
+    },
     /// Nobody could withdraw.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),

@@ -1,5 +1,6 @@
 //! Verify: judge files and folders of any origin with public data only.
 
+mod across;
 pub mod ceremony;
 pub mod check;
 pub mod deposit;
@@ -120,9 +121,7 @@ pub fn verify(paths: &[PathBuf], proofs: Option<&Path>, expected: &Expected<'_>,
     let mut required = BTreeSet::new();
     for found in looked.iter().flat_map(|(found, _)| found) {
         for item in found.seen.items() {
-            if let Ok(key) = item.payload.public_key.as_slice().try_into() {
-                company.keyshares.insert(key, item);
-            }
+            company.add(item);
             required.extend(PublicKey::from_bytes(&item.payload.public_key));
         }
         if let Seen::Deposits(file) = &found.seen {
@@ -146,6 +145,7 @@ pub fn verify(paths: &[PathBuf], proofs: Option<&Path>, expected: &Expected<'_>,
             strays: strays.clone(),
         })
         .collect();
+    across::compare(&looked, &mut findings);
     if let Some(demanded) = demanded {
         let company = Company { required, keyshares: company.keyshares };
         findings.push(Findings { answers: vec![judge(&demanded, &company)], strays: Vec::new() });
@@ -178,6 +178,16 @@ impl Seen {
             Self::Ceremony(ceremony) => Box::new(ceremony.items()),
             _ => Box::new(std::iter::empty()),
         }
+    }
+
+    /// The keyshares items that can be read, with their positions.
+    fn positions(&self) -> Box<dyn Iterator<Item = (usize, &Item)> + '_> {
+        let file = match self {
+            Self::Keyshares(file, _) => file,
+            Self::Ceremony(ceremony) => ceremony.keyshares(),
+            _ => return Box::new(std::iter::empty()),
+        };
+        Box::new(file.items.iter().enumerate().filter_map(|(position, item)| Some((position, item.as_ref().ok()?))))
     }
 }
 

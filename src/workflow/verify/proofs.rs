@@ -112,10 +112,29 @@ pub enum ProofReason {
 /// What proofs are compared with.
 #[derive(Default)]
 pub struct Company<'a> {
-    /// The keyshares of validators, by public key as written.
-    pub keyshares: HashMap<[u8; 48], &'a Item>,
+    /// All different keyshares of validators, by public key as written.
+    pub keyshares: HashMap<[u8; 48], Vec<&'a Item>>,
     /// The validators that must have proofs.
     pub required: BTreeSet<PublicKey>,
+}
+
+/// How many different keyshares of one validator are compared. More than one are a no already.
+const MOST_ITEMS: usize = 4;
+
+impl<'a> Company<'a> {
+    /// Adds the keyshares of a validator.
+    pub fn add(&mut self, item: &'a Item) {
+        let Ok(key) = item.payload.public_key.as_slice().try_into() else { return };
+        let items = self.keyshares.entry(key).or_default();
+        let same = |other: &&Item| {
+            other.payload.operator_ids == item.payload.operator_ids
+                && other.payload.shares_data == item.payload.shares_data
+                && owner_of(other) == owner_of(item)
+        };
+        if items.len() < MOST_ITEMS && !items.iter().any(same) {
+            items.push(item);
+        }
+    }
 }
 
 /// Judges `file` in its company. `jobs` threads share the work.
@@ -190,9 +209,11 @@ fn judge_list(
         results.push((Check::ProofCount, Err(ProofReason::ClusterSize(ClusterSizeError(0))).into()));
         return (results, line);
     };
-    let item = company.keyshares.get(&first.validator).copied();
-    let count = match item.map(|item| item.payload.operator_ids.len()) {
-        Some(wanted) if wanted != proofs.len() => Err(ProofReason::OperatorCount { found: proofs.len(), wanted }),
+    let items = company.keyshares.get(&first.validator).map(Vec::as_slice).unwrap_or_default();
+    let item = items.first().copied();
+    let mut counts = items.iter().map(|item| item.payload.operator_ids.len());
+    let count = match counts.find(|wanted| *wanted != proofs.len()) {
+        Some(wanted) => Err(ProofReason::OperatorCount { found: proofs.len(), wanted }),
         _ => Threshold::ssv(proofs.len()).map(drop).map_err(ProofReason::from),
     };
     let lawful = count.is_ok();
@@ -213,18 +234,19 @@ fn judge_list(
     let shares = share_keys(&proofs, line.public_key.as_ref());
     results.push((Check::ProofShareKeys, shares.as_ref().map(drop).map_err(Clone::clone).into()));
 
-    match item {
-        Some(item) => {
-            line.operators.clone_from(&item.payload.operator_ids);
-            results.push((Check::ProofShares, same_shares(&proofs, item)));
-            if let Some(wanted) = owner_of(item)
-                && wanted != first.owner
-            {
-                let differs = ProofReason::OwnerDiffers { found: first.owner, wanted };
-                results.push((Check::ProofOwner, Outcome::Fails(differs.into())));
-            }
+    if let Some(item) = item {
+        line.operators.clone_from(&item.payload.operator_ids);
+    } else {
+        results.push((Check::ProofShares, Outcome::Unknown(Unknown::NoKeyshares)));
+    }
+    for item in items {
+        results.push((Check::ProofShares, same_shares(&proofs, item)));
+        if let Some(wanted) = owner_of(item)
+            && wanted != first.owner
+        {
+            let differs = ProofReason::OwnerDiffers { found: first.owner, wanted };
+            results.push((Check::ProofOwner, Outcome::Fails(differs.into())));
         }
-        None => results.push((Check::ProofShares, Outcome::Unknown(Unknown::NoKeyshares))),
     }
     if let (Some(validator), Ok(shares)) = (line.public_key, shares) {
         let statements: Vec<_> = proofs
