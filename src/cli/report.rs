@@ -244,6 +244,9 @@ impl Failure {
             TermsError::NoWithdrawal => Self::missing("the withdrawal address", "--withdrawal"),
             TermsError::ZeroAddress => Self::new(Code::DepositAddress, error.to_string()),
             TermsError::NoAmount(_) => Self::missing("the amount", "--amount").cause(error.to_string()),
+            TermsError::NoPart { .. } => {
+                Self::new(Code::DepositContradiction, error.to_string()).hint("say with --amount what this part is")
+            }
             TermsError::TooLittle(_) | TermsError::TooMuch { .. } => Self::new(Code::DepositAmount, error.to_string()),
             TermsError::NotThere { .. }
             | TermsError::OtherAddress { .. }

@@ -202,10 +202,12 @@ fn show_plan(plan: &Plan, preset: Option<Preset>, out: &Path, dry_run: bool, ask
         left_alone: plan.strays.iter().map(|stray| stray.name.as_str()).collect(),
         file: file.display().to_string(),
     });
-    if printer.json() {
+    // Whoever is asked to confirm must have seen the plan, whatever goes to stdout.
+    if printer.json() && !asks {
         return;
     }
     let line = |text: &str| match (dry_run, asks) {
+        (true, _) if printer.json() => {}
         (true, _) => printer.result(text),
         (false, true) => printer.say(text),
         (false, false) => printer.message(text),

@@ -143,6 +143,14 @@ pub enum TermsError {
     /// The protocol deposits in parts of its own, so that the amount has no default.
     #[error("{0} deposits in parts; say which one")]
     NoAmount(&'static str),
+    /// The protocol deposits in parts, and this is the whole or more.
+    #[error("{preset} deposits in two parts, and {given} is neither of them")]
+    NoPart {
+        /// The preset.
+        preset: &'static str,
+        /// What was asked for.
+        given: Gwei,
+    },
     /// Less than the deposit contract takes.
     #[error("{0} is less than the 1 ETH that the deposit contract takes")]
     TooLittle(Gwei),
@@ -296,6 +304,8 @@ mod tests {
         }
         let minipool = Request { preset: Some(Preset::RocketpoolMinipool(pod)), withdrawal: None, ..request() };
         assert!(matches!(terms(&minipool), Err(TermsError::NoAmount(_))));
+        let whole = Request { amount: Some(MOST_NOT_COMPOUNDING), ..minipool };
+        assert!(matches!(terms(&whole), Err(TermsError::NoPart { .. })));
         let first = Request { amount: Some(Gwei::ETHER), ..minipool };
         assert_eq!(terms(&first).unwrap().credentials, WithdrawalCredentials::Execution(pod));
         let compounding = Request { credentials: Some(CredentialsType::Compounding), ..first };

@@ -97,6 +97,8 @@ impl Preset {
                 Err(TermsError::OtherAmount { preset, wanted: usual, given })
             }
             (Self::RocketpoolMinipool(_), None) => Err(TermsError::NoAmount(preset)),
+            // A signature over the whole fits neither of the two deposits that the contract makes.
+            (Self::RocketpoolMinipool(_), Some(given)) if given >= usual => Err(TermsError::NoPart { preset, given }),
             (_, given) => Ok(given.unwrap_or(usual)),
         }
     }

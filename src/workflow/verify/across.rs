@@ -51,10 +51,9 @@ fn fail(report: &mut Report, check: Check, position: Option<usize>, reason: impl
         report.checks.push((check, super::check::CheckResult::default()));
         report.checks.sort_by_key(|(check, _)| *check);
     }
-    for (_, result) in report.checks.iter_mut().filter(|(made, _)| *made == check) {
+    if let Some((_, result)) = report.checks.iter_mut().find(|(made, _)| *made == check) {
         result.held = result.held.saturating_sub(1);
         result.failures.push((position, reason.into()));
-        break;
     }
     if let Some(line) = position.and_then(|position| report.validators.get_mut(position)) {
         line.good = false;
