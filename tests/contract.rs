@@ -441,6 +441,22 @@ fn hostile_calldata_is_refused_by_name() {
             U256::from(9) + (U256::from(1) << 128)
         )))
     );
+    // A list whose elements all stand on the same 20 kB.
+    let word = |number: usize| U256::from(number).to_be_bytes::<32>();
+    for selector in [
+        "bulkExitValidator(bytes[],uint64[])",
+        "bulkRegisterValidator(bytes[],uint64[],bytes[],uint256,(uint32,uint64,uint64,bool,uint256))",
+    ] {
+        let (heads, count, tail) = (9, 2000, 20_000);
+        let mut folded = alloy_primitives::keccak256(selector)[..4].to_vec();
+        (0..heads).for_each(|_| folded.extend(word(heads * 32)));
+        folded.extend(word(count));
+        (0..count).for_each(|_| folded.extend(word(count * 32)));
+        folded.extend(word(tail));
+        folded.resize(folded.len() + tail, 1);
+        let lists = if selector.starts_with("bulkExit") { 1 } else { 2 };
+        assert_eq!(Decoded::from_calldata(&folded), Err(CallError::Folded(lists * count * tail)), "{selector}");
+    }
     assert_eq!(Revert::decode(&[]), Err(RevertError::Length(0)));
     assert_eq!(Revert::decode(&[9, 9, 9, 9]), Err(RevertError::UnknownSelector([9, 9, 9, 9])));
     assert_eq!(

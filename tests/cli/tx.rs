@@ -318,6 +318,7 @@ fn calls_that_cannot_work_are_refused() {
         (vec!["operator-remove", "0"], "operators.id"),
         (vec!["operator-privacy", "private", "12", "12"], "tx.operators"),
         (vec!["operator-withdraw", "12", "--amount", "1ether", "--asset", "both"], "tx.amount"),
+        (vec!["operator-withdraw", "12", "--amount", "100000", "--asset", "ssv"], "tx.amount"),
         (vec!["operator-register", "--public-key", "operators.json", "--fee", "1gwei"], "operators.key"),
         (vec!["fee-recipient", OWNER, "--gas", "estimate"], "tx.gas"),
     ] {

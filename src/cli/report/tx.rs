@@ -136,9 +136,11 @@ fn rejection_code(error: &Rejection) -> Code {
         | Rejection::InsufficientBalance { .. }
         | Rejection::NoBalance
         | Rejection::MoreThanBalance { .. } => Code::TxBalance,
-        Rejection::NothingSent | Rejection::Precision(_) | Rejection::FeeTooLarge(_) | Rejection::NotPayable(_) => {
-            Code::TxAmount
-        }
+        Rejection::NothingSent
+        | Rejection::Precision(_)
+        | Rejection::SsvPrecision(_)
+        | Rejection::FeeTooLarge(_)
+        | Rejection::NotPayable(_) => Code::TxAmount,
         Rejection::NoAddresses | Rejection::ZeroAddress => Code::TxAddress,
     }
 }
@@ -179,6 +181,9 @@ fn rejection_words(error: &Rejection) -> (Option<&'static str>, Option<&'static 
         Rejection::NoBalance => (Some("InsufficientBalance"), Some("send ether along with --value")),
         Rejection::MoreThanBalance { .. } => (Some("InsufficientBalance"), None),
         Rejection::Precision(_) => (Some("MaxPrecisionExceeded"), Some("round it to a multiple of 100000 wei")),
+        Rejection::SsvPrecision(_) => {
+            (Some("MaxPrecisionExceeded"), Some("round it to a multiple of 0.00000000001ssv"))
+        }
         Rejection::FeeTooLarge(_) => (Some("MaxValueExceeded"), None),
         _ => (None, None),
     }

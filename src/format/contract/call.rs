@@ -1,9 +1,11 @@
 //! The calls of the contract, to calldata and back.
 
-use alloy_sol_types::SolInterface;
+use alloy_primitives::U256;
+use alloy_sol_types::{SolCall, SolInterface};
 use dvkey_ceremony::Address;
 
-use super::interface::SsvNetwork::SsvNetworkCalls as Sol;
+use super::interface::SsvNetwork::{self as sol, SsvNetworkCalls as Sol};
+use super::interface::SsvNetworkV1 as sol_v1;
 use super::legacy::LegacyCall;
 use super::snapshot::{AmountTooLarge, Snapshot};
 use super::wire::{from_sol, to_sol};
@@ -231,6 +233,9 @@ pub enum CallError {
         /// What the decoder says.
         problem: String,
     },
+    /// Elements of its lists stand on the same bytes: small calldata would become very much in memory.
+    #[error("the lists in it are {0} bytes when they are laid out, more than the calldata")]
+    Folded(usize),
     /// An amount beyond all ether.
     #[error(transparent)]
     Amount(#[from] AmountTooLarge),
@@ -246,6 +251,10 @@ impl Decoded {
         if bytes.len() > MAX_CALLDATA {
             return Err(CallError::TooLong(bytes.len()));
         }
+        let laid_out = laid_out(selector, bytes.get(4..).unwrap_or_default());
+        if laid_out > bytes.len() {
+            return Err(CallError::Folded(laid_out));
+        }
         let (call, encoded) = if LegacyCall::has(selector) {
             let call = LegacyCall::decode(bytes)?;
             let encoded = call.encode();
@@ -257,6 +266,32 @@ impl Decoded {
         };
         Ok(Self { call, canonical: encoded == bytes })
     }
+}
+
+/// The bytes of all elements of all `bytes[]` arguments, as far as they can be followed; what cannot be is the decoder's
+/// to refuse. An encoder gives every element bytes of its own, so that the sum is less than the calldata.
+fn laid_out(selector: Selector, arguments: &[u8]) -> usize {
+    let lists: &[usize] = match selector {
+        sol::bulkRegisterValidatorCall::SELECTOR | sol_v1::bulkRegisterValidatorCall::SELECTOR => &[0, 2],
+        sol::bulkRemoveValidatorCall::SELECTOR | sol::bulkExitValidatorCall::SELECTOR => &[0],
+        _ => &[],
+    };
+    let word = |at: usize| -> Option<usize> {
+        let word = arguments.get(at..at.checked_add(32)?)?;
+        usize::try_from(U256::from_be_slice(word)).ok()
+    };
+    let mut sum: usize = 0;
+    for list in lists {
+        let Some((start, count)) = word(list * 32).and_then(|start| Some((start.checked_add(32)?, word(start)?)))
+        else {
+            continue;
+        };
+        for position in 0..count.min(arguments.len() / 32) {
+            let length = word(start.saturating_add(position * 32)).and_then(|offset| word(start.checked_add(offset)?));
+            sum = sum.saturating_add(length.unwrap_or(0));
+        }
+    }
+    sum
 }
 
 impl Call {

@@ -34,7 +34,8 @@ pub fn registration_bytes(operators: usize, validators: usize) -> usize {
 /// `asked` replaces the documented bound; size and gas are bounds that nothing replaces. At least one.
 #[must_use]
 pub fn most_registered(operators: usize, asked: Option<usize>) -> usize {
-    let wanted = asked.unwrap_or_else(|| documented_most(operators)).max(1);
+    // No validator takes less than the words around its key and its shares, so that no larger number can fit.
+    let wanted = asked.unwrap_or_else(|| documented_most(operators)).clamp(1, MAX_BYTES / 192);
     let fits = |count: usize| {
         registration_bytes(operators, count) <= MAX_BYTES - HEADROOM
             && with_slack(registration_gas(operators, count, true, floor_at_worst(operators, count))) <= GAS_CAP
@@ -83,6 +84,7 @@ mod tests {
         for (operators, documented, most) in [(4, 80, 81), (7, 40, 50), (10, 30, 36), (13, 20, 28)] {
             assert_eq!(most_registered(operators, None), documented);
             assert_eq!(most_registered(operators, Some(1000)), most);
+            assert_eq!(most_registered(operators, Some(usize::MAX)), most);
             assert_eq!(most_registered(operators, Some(3)), 3);
             assert_eq!(most_registered(operators, Some(0)), 1);
             assert!(registration_bytes(operators, most) <= MAX_BYTES - HEADROOM);

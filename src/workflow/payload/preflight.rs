@@ -19,6 +19,9 @@ pub const VALIDATOR_LIMIT: u32 = 3000;
 /// Fees are kept in units of 100,000 Wei, in 64 bits.
 const PACKED: u128 = 100_000;
 
+/// Amounts of the SSV token are kept by the contract in units of 10,000,000.
+const SSV_PACKED: u128 = 10_000_000;
+
 /// What is known around a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
@@ -171,6 +174,9 @@ pub enum Rejection {
     /// `MaxPrecisionExceeded`
     #[error("{0} is not a multiple of 100000 wei, the unit that the contract keeps")]
     Precision(Wei),
+    /// `MaxPrecisionExceeded`, of the token.
+    #[error("{} units of SSV are not a multiple of 10000000, the unit that the contract keeps", .0.get())]
+    SsvPrecision(Wei),
     /// `MaxValueExceeded`
     #[error("{0} is more than the contract can keep")]
     FeeTooLarge(Wei),
@@ -406,9 +412,13 @@ fn operator(id: u64, action: OperatorAction) -> Result<(), Rejection> {
     ascending(&[id])?;
     match action {
         OperatorAction::DeclareFee(fee) | OperatorAction::ReduceFee(fee) => fee_fits(fee),
-        OperatorAction::Withdraw(_, amount) => {
+        OperatorAction::Withdraw(asset, amount) => {
             something(amount)?;
-            packed(amount)
+            match asset {
+                Asset::Eth => packed(amount),
+                Asset::Ssv if amount.get().is_multiple_of(SSV_PACKED) => Ok(()),
+                Asset::Ssv => Err(Rejection::SsvPrecision(amount)),
+            }
         }
         _ => Ok(()),
     }

@@ -183,18 +183,22 @@ fn made_by(sets: &[&[OperatorId]], nonces: &[u16], start: usize, operators: &[Op
 #[must_use]
 pub fn cut(sets: &[&[OperatorId]], nonces: &[u16], most: Option<usize>) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
+    let mut room = 0;
     for (position, (set, nonce)) in sets.iter().zip(nonces).enumerate() {
         match chunks.last_mut() {
-            Some(chunk) if chunk.operators == *set && chunk.range.len() < most_registered(set.len(), most) => {
+            Some(chunk) if chunk.operators == *set && chunk.range.len() < room => {
                 chunk.range.end = position + 1;
                 chunk.nonces.1 = *nonce;
             }
-            _ => chunks.push(Chunk {
-                number: chunks.len() + 1,
-                range: position..position + 1,
-                nonces: (*nonce, *nonce),
-                operators: set.to_vec(),
-            }),
+            _ => {
+                room = most_registered(set.len(), most);
+                chunks.push(Chunk {
+                    number: chunks.len() + 1,
+                    range: position..position + 1,
+                    nonces: (*nonce, *nonce),
+                    operators: set.to_vec(),
+                });
+            }
         }
     }
     chunks
