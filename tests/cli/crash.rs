@@ -7,19 +7,25 @@ use crate::dvkey;
 use crate::keystore_maker::{scrypt_keystore, secret};
 use crate::{OWNER, split, stderr, workshop};
 
-/// Starts a split of a few keystores that take a moment each.
-fn start(folder: &std::path::Path, options: &[&str]) -> Child {
+/// Six keystores that take a moment each.
+fn slow_keystores(folder: &std::path::Path, n: u64) {
     let keystores = folder.join("slow");
-    if !keystores.exists() {
-        std::fs::create_dir(&keystores).unwrap();
-        std::fs::write(folder.join("pw"), "pw").unwrap();
-        for number in 1..=6 {
-            let keystore = scrypt_keystore(&secret(number), b"pw", 1 << 14);
-            std::fs::write(keystores.join(format!("k{number}.json")), keystore.to_string()).unwrap();
-        }
+    std::fs::create_dir(&keystores).unwrap();
+    std::fs::write(folder.join("pw"), "pw").unwrap();
+    for number in 1..=6 {
+        let keystore = scrypt_keystore(&secret(number), b"pw", n);
+        std::fs::write(keystores.join(format!("k{number}.json")), keystore.to_string()).unwrap();
+    }
+}
+
+/// Starts a split of a few keystores, one after the other on the slowest path.
+fn start(folder: &std::path::Path, options: &[&str]) -> Child {
+    if !folder.join("slow").exists() {
+        slow_keystores(folder, 1 << 14);
     }
     Command::new(env!("CARGO_BIN_EXE_dvkey"))
         .current_dir(folder)
+        .env("DVKEY_KDF", "crate")
         .args(["split", "slow", "--operators", "operators.json", "--owner", OWNER, "--nonce", "0"])
         .args(["--network", "hoodi", "--password-file", "pw", "--out", "out", "--jobs", "1"])
         .args(options)
@@ -92,8 +98,9 @@ fn kill_9_while_replacing_leaves_a_whole_result() {
 fn interrupts_end_with_130_and_leave_nothing() {
     for name in ["INT", "TERM", "HUP"] {
         let folder = workshop();
+        slow_keystores(folder.path(), 1 << 17);
         let child = start(folder.path(), &[]);
-        std::thread::sleep(Duration::from_millis(150));
+        std::thread::sleep(Duration::from_millis(250));
         signal(&child, name);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(130), "{name}");
