@@ -327,6 +327,8 @@ fn every_check_on_a_folder_fails_alone() {
             "F03 F07",
         ),
         ("a name with another nonce", rename("000006"), "F04"),
+        ("a name with too few digits", rename("7"), "F04"),
+        ("a name with too many digits", rename("0000007"), "F04"),
         (
             "another validator's deposit",
             Box::new(|c| {
@@ -364,6 +366,43 @@ fn every_check_on_a_folder_fails_alone() {
     assert_eq!(ceremony.failing(&nothing), ids(""));
     // The folder of one validator, named on its own.
     assert_eq!(judge_path(&ceremony.first(), None, &nothing), ids(""));
+
+    // By whatever name it is reached, it is still that folder.
+    let link = ceremony.0.path().join("link");
+    std::os::unix::fs::symlink(ceremony.first(), &link).unwrap();
+    std::fs::write(ceremony.first().join("notes.txt"), "x").unwrap();
+    for way in [link, ceremony.first().join("."), ceremony.first().join("../../link")] {
+        assert_eq!(judge_path(&way, None, &nothing), ids("F02"), "{}", way.display());
+    }
+}
+
+/// Where the folders of the validators are gone or cannot be told, their files for all do not pass for the whole.
+#[test]
+fn what_is_left_of_a_ceremony_is_no_ceremony() {
+    let nothing = Expected::default();
+    let bare = || {
+        let ceremony = Ceremony::new();
+        for entry in std::fs::read_dir(ceremony.path()).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                std::fs::remove_dir_all(entry.path()).unwrap();
+            }
+        }
+        ceremony
+    };
+    // The files for all alone are files like others.
+    assert_eq!(bare().failing(&nothing), ids(""));
+    let failed = bare();
+    std::fs::write(failed.path().join("FAILED"), "x").unwrap();
+    assert!(failed.failing(&nothing).is_superset(&ids("F01 F07")));
+    let damaged = bare();
+    std::fs::create_dir(damaged.path().join("000007-0xabcdef")).unwrap();
+    assert!(damaged.failing(&nothing).is_superset(&ids("F01 F07")));
+
+    // And they must be about the same validators.
+    let fewer = bare();
+    let all = read(&fewer.path().join("proofs.json"));
+    write(&fewer.path().join("proofs.json"), &json!([all[0]]));
+    assert_eq!(fewer.failing(&nothing), ids("P08"));
 }
 
 /// What each file says alone is right; what they say together is not.
@@ -391,6 +430,13 @@ fn files_of_one_run_must_agree() {
     assert_eq!(together(&["a.json", "c.json"]), ids(""));
     assert_eq!(together(&["a.json", "a.json"]), ids(""), "one file, named twice");
     assert_eq!(together(&["a.json", "b.json"]), ids("D04"));
+    // All that lies in a ceremony's folder, named one by one.
+    copy(&fixture("ceremony"), &path("c"));
+    let inside: Vec<_> = std::fs::read_dir(path("c")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let inside: Vec<_> =
+        inside.iter().map(|path| path.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
+    assert_eq!(together(&inside), ids(""));
+    assert_eq!(together(&[inside[0], "a.json", "c.json"]), ids("D04"));
     let of_networks = read(&fixture("deposit/deposits.json"));
     let on = |network: &str| of_networks.as_array().unwrap().iter().find(|one| one["network_name"] == network).unwrap();
     write(&path("mainnet.json"), &json!([on("mainnet")]));

@@ -243,7 +243,9 @@ impl Failure {
         match error {
             TermsError::NoWithdrawal => Self::missing("the withdrawal address", "--withdrawal"),
             TermsError::ZeroAddress => Self::new(Code::DepositAddress, error.to_string()),
-            TermsError::NoAmount(_) => Self::missing("the amount", "--amount").cause(error.to_string()),
+            TermsError::NoAmount(_) => Self::new(Code::InputMissing, "the amount is missing")
+                .cause(error.to_string())
+                .hint("give --amount, the one of this part"),
             TermsError::NoPart { .. } => {
                 Self::new(Code::DepositContradiction, error.to_string()).hint("say with --amount what this part is")
             }
@@ -279,7 +281,10 @@ impl Failure {
             RecoverFailure::SeveralValidators(_) => {
                 failure(Code::RecoverValidator).hint("say which one with --validator 0x…")
             }
-            RecoverFailure::Item(_) | RecoverFailure::Damaged | RecoverFailure::ClusterSize(_) => {
+            RecoverFailure::Item(_)
+            | RecoverFailure::Damaged
+            | RecoverFailure::Repeated(_)
+            | RecoverFailure::ClusterSize(_) => {
                 failure(Code::FileUnreadable).hint("dvkey verify says what is wrong with the file")
             }
             RecoverFailure::NotAnOperator(_)

@@ -133,6 +133,10 @@ const FIELDS: [&str; 9] = [
 
 fn read_entry(entry: &Field<'_>, oddities: &mut Vec<Oddity>) -> Result<Entry, FieldError> {
     for (name, _) in entry.entries()? {
+        if let Some(known) = FIELDS.into_iter().find(|known| *known != name && known.eq_ignore_ascii_case(name)) {
+            let path = shown(name, 40);
+            return Err(FieldError { path, problem: FieldProblem::Spelling { known } });
+        }
         // A few are enough for a message.
         if !FIELDS.contains(&name) && oddities.len() < 10_000 {
             oddities.push(Oddity::UnknownField(shown(name, 40)));

@@ -299,6 +299,12 @@ pub enum FieldProblem {
         /// How many it has.
         found: usize,
     },
+    /// Another name for a known field, by its capitals: readers written in Go take the last of the two, others the exact one.
+    #[error("is {known:?} to some readers, and nothing to others")]
+    Spelling {
+        /// The field that it could be taken for.
+        known: &'static str,
+    },
     /// A value that the format does not know.
     #[error("is {found:?}; {wanted}")]
     Unsupported {

@@ -231,6 +231,18 @@ pub fn way_between(from: &Path, to: &Path) -> Result<PathBuf, ReadError> {
     Ok(if way.as_os_str().is_empty() { PathBuf::from(".") } else { way })
 }
 
+/// Whether there is something at `path`; links are followed.
+#[must_use]
+pub fn exists(path: &Path) -> bool {
+    path.exists()
+}
+
+/// The name of a folder or file itself, behind `.`, `..` and links; `None` where there is none, or it is no UTF-8.
+#[must_use]
+pub fn real_name(path: &Path) -> Option<String> {
+    std::fs::canonicalize(path).ok()?.file_name()?.to_str().map(str::to_owned)
+}
+
 /// What a directory entry is once symbolic links are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKind {

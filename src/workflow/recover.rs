@@ -30,6 +30,9 @@ pub enum RecoverFailure {
     /// Several, and nobody said which.
     #[error("the keyshares file holds {0} validators")]
     SeveralValidators(usize),
+    /// The one that was asked for, more than once.
+    #[error("the keyshares file holds this validator {0} times")]
+    Repeated(usize),
     /// Not the one that was asked for.
     #[error("the keyshares file does not hold the validator {0}")]
     NotInFile(Box<PublicKey>),
@@ -106,8 +109,10 @@ impl<'a> Wanted<'a> {
             (None, Some(wanted)) => return Err(RecoverFailure::NotInFile(Box::new(*wanted))),
             (None, None) => return Err(RecoverFailure::NoValidator),
         };
-        if found.next().is_some() {
-            return Err(RecoverFailure::SeveralValidators(file.items.len()));
+        match (found.count(), validator) {
+            (0, _) => {}
+            (others, Some(_)) => return Err(RecoverFailure::Repeated(others.saturating_add(1))),
+            (_, None) => return Err(RecoverFailure::SeveralValidators(file.items.len())),
         }
         let payload = &item.payload;
         let threshold = Threshold::ssv(payload.operator_ids.len())?;

@@ -16,12 +16,12 @@ use crate::cli::ui::prompt::{self, TRIES};
 use crate::cli::ui::words::count;
 use crate::crypto::kdf::KdfLimits;
 use crate::crypto::keystore_cipher::EnvelopeError;
-use crate::crypto::password::Password;
+use crate::crypto::password::{Password, Reading};
 use crate::format::keyshares::{self, KeysharesFile};
 use crate::format::keystore::{self, Keystore, UnlockError};
 use crate::machine::password::{KeystoreFacts, PasswordSource};
 use crate::store::output_dir::OutputDir;
-use crate::store::read::{Source, read_bounded};
+use crate::store::read::{Source, exists, read_bounded};
 use crate::workflow::recover::{SHORTEST_PASSWORD, Wanted, combine_alone, file_name, write};
 
 pub(in crate::cli) fn run(arguments: &RecoverArguments, printer: &Printer) -> Result<Exit, Failure> {
@@ -111,16 +111,23 @@ fn named_files(texts: &[String], option: &str) -> Result<Vec<NamedFile>, Failure
         let operator = id.parse().map_err(|error: dvkey_ceremony::identifier::IdentifierError| {
             Failure::new(Code::OperatorsId, format!("operator id: {error}"))
         })?;
-        let (file, password) = match files.split_once(':') {
-            Some((file, password)) => (file, Some(password)),
-            None => (files, None),
-        };
+        let (file, password) = file_and_password(files);
         if file.is_empty() || password == Some("") {
             return Err(form());
         }
         Ok(NamedFile { operator, file: file.into(), password: password.map(PathBuf::from) })
     };
     texts.iter().map(parse).collect()
+}
+
+/// Cuts at the colon, which a path may hold as well: what lies there says where the file's name ends.
+fn file_and_password(text: &str) -> (&str, Option<&str>) {
+    let cuts = || text.match_indices(':').filter_map(|(at, _)| text.split_at_checked(at));
+    if exists(Path::new(text)) {
+        return (text, None);
+    }
+    let cut = cuts().find(|(file, _)| exists(Path::new(file))).or_else(|| cuts().next());
+    cut.map_or((text, None), |(file, rest)| (file, rest.strip_prefix(':')))
 }
 
 fn parse_validator(text: &str) -> Result<PublicKey, Failure> {
@@ -151,7 +158,16 @@ impl Person<'_> {
             .map_err(|error| Failure::read(Code::KeystoreUnreadable, &error))?;
         let keystore = Keystore::parse(&bytes, KdfLimits::DEFAULT)
             .map_err(|error| Failure::new(Code::KeystoreBroken, format!("{}: {error}", path.display())))?;
-        let opened = |password: &Password| keystore.unlock(password).map(|unlocked| unlocked.secret_key);
+        let opened = |password: &Password| {
+            let unlocked = keystore.unlock(password)?;
+            if unlocked.reading == Reading::Wealdtech {
+                self.printer.warning(&format!(
+                    "{} opened only with the wealdtech reading of its password (combining marks left out)",
+                    path.display()
+                ));
+            }
+            Ok(unlocked.secret_key)
+        };
         if let Some(file) = &named.password {
             let password = read_password(file)?;
             return opened(&password).map_err(|error| unlock_failure(path, &error));

@@ -1,8 +1,8 @@
 //! `dvkey verify`: the answer about each file, on stdout.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use dvkey_ceremony::{PublicKey, WithdrawalCredentials};
+use dvkey_ceremony::{Gwei, PublicKey, WithdrawalCredentials};
 use serde::Serialize;
 
 use super::oddities::oddities;
@@ -57,6 +57,9 @@ pub(in crate::cli) fn run(arguments: &VerifyArguments, printer: &Printer) -> Res
     if !uncompared.is_empty() {
         // A yes would be taken for an answer to it.
         printer.warning(&format!("{} could be compared with nothing in these files", uncompared.join(", ")));
+        if overall(&all) == Overall::Valid {
+            printer.object(&JsonOpen { schema: "dvkey.verify/1", verdict: "cannot-judge", not_compared: &uncompared });
+        }
     }
     Ok(match overall(&all) {
         Overall::Valid if uncompared.is_empty() => Exit::Done,
@@ -197,6 +200,7 @@ pub(super) fn show_report(file: &str, report: &Report, printer: &Printer) {
     if report.verdict == Verdict::NotValid {
         printer.message(&format!("  what each check means: dvkey explain {}", Code::VerifyNotValid.text()));
     }
+    accounts(report, printer);
     if printer.verbose() {
         for (check, result) in &report.checks {
             printer.result(&check_line(*check, result));
@@ -245,10 +249,12 @@ fn summary(report: &Report) -> String {
         let total = others.map(|line| u128::from(line.amount.get())).sum::<u128>();
         parts.push(match same_amount {
             true => format!("{}{each}", first.amount),
-            false => format!("{} ETH together", total / 1_000_000_000),
+            false => format!("{} together", ether(total)),
         });
-        let type_and_account = credentials(&first.credentials);
-        parts.push(format!("{type_and_account}{}", if same_account { "" } else { " and others" }));
+        parts.push(match same_account {
+            true => credentials(&first.credentials),
+            false => "withdrawal to several accounts".to_owned(),
+        });
     }
     if let Some(owner) = report.owner {
         parts.push(format!("owner {owner}"));
@@ -257,6 +263,31 @@ fn summary(report: &Report) -> String {
         parts.push(format!("network {}", printable(network)));
     }
     parts.join(", ")
+}
+
+/// Each account that is paid, where there are several: one among a hundred is what matters.
+fn accounts(report: &Report, printer: &Printer) {
+    let mut paid: BTreeMap<String, (usize, u128)> = BTreeMap::new();
+    for line in report.deposits().iter().flatten() {
+        let (deposits, total) = paid.entry(credentials(&line.credentials)).or_default();
+        *deposits += 1;
+        *total += u128::from(line.amount.get());
+    }
+    if paid.len() < 2 {
+        return;
+    }
+    let most = if printer.verbose() { usize::MAX } else { SHOWN };
+    for (account, (deposits, total)) in paid.iter().take(most) {
+        printer.result(&format!("  {}, {}: {account}", count(*deposits, "deposit"), ether(*total)));
+    }
+    if paid.len() > most {
+        printer.result(&format!("  and {} more accounts; --verbose shows all", paid.len() - most));
+    }
+}
+
+/// Gwei in ETH, exactly.
+fn ether(gwei: u128) -> String {
+    u64::try_from(gwei).map_or_else(|_| format!("{gwei} Gwei"), |gwei| Gwei::new(gwei).to_string())
 }
 
 /// Whom the stake is paid to, and how much of it counts.
@@ -330,6 +361,15 @@ struct JsonStray<'a> {
     schema: &'static str,
     left_alone: &'a str,
     what: &'a str,
+}
+
+/// The answer about all files, where options leave open what the files alone do not.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonOpen<'a> {
+    schema: &'static str,
+    verdict: &'static str,
+    not_compared: &'a [&'static str],
 }
 
 #[derive(Serialize)]

@@ -1,11 +1,13 @@
 //! What the files of one run say about each other: one deposit a validator, one network, the same validators, the same shares.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 
 use dvkey_ceremony::PublicKey;
 
 use super::check::{Check, Reason, Report, Subject, Verdict};
-use super::deposit::DepositReason;
+use super::deposit::{DepositLine, DepositReason};
+use super::proofs::ProofReason;
 use super::{Findings, Found, Outcome, Strays};
 use crate::format::keyshares::Payload;
 
@@ -18,8 +20,8 @@ pub(super) fn compare(looked: &[(Vec<Found>, Strays)], findings: &mut [Findings]
     for (file, report) in reports(findings).filter(|(_, report)| matches!(report.subject, Subject::Keyshares(_))) {
         let Some(named) = report.network.clone() else { continue };
         let other = keys(report).find_map(|(position, key)| {
-            let (found, in_file) = deposits.networks.get(&key).filter(|(found, _)| *found != named)?;
-            Some((position, found.clone(), in_file.clone()))
+            let earlier = deposits.earlier.get(&key).filter(|earlier| earlier.network != named)?;
+            Some((position, earlier.network.clone(), earlier.file.clone()))
         });
         if let Some((position, found, in_file)) = other.filter(|(_, _, in_file)| in_file != file) {
             fail(report, Check::Network, Some(position), Reason::DepositElsewhere { named, found, file: in_file });
@@ -61,11 +63,28 @@ fn fail(report: &mut Report, check: Check, position: Option<usize>, reason: impl
     report.verdict = Verdict::NotValid;
 }
 
+/// What a file says about one validator.
+#[derive(Clone)]
+struct Deposit {
+    network: String,
+    file: String,
+    line: Option<DepositLine>,
+    of_ceremony: bool,
+}
+
+impl Deposit {
+    /// A validator's folder of a ceremony, and the file for all validators beside it, name the same deposit twice.
+    fn is_the_same_twice(&self, other: &Self) -> bool {
+        let beside = || Path::new(&self.file).parent() == Path::new(&other.file).parent();
+        self.of_ceremony != other.of_ceremony && self.line == other.line && self.network == other.network && beside()
+    }
+}
+
 /// The deposits of the files so far.
 #[derive(Default)]
 struct Deposits {
-    /// The network of each validator's deposit, and the file.
-    networks: HashMap<PublicKey, (String, String)>,
+    /// Each validator's.
+    earlier: HashMap<PublicKey, Deposit>,
     /// The network of the first file, and that file.
     first: Option<(String, String)>,
 }
@@ -75,12 +94,15 @@ impl Deposits {
     fn compare(&mut self, (file, report): (&String, &mut Report)) {
         let network = report.network.clone().unwrap_or_default();
         let mut repeated = Vec::new();
+        let of_ceremony = matches!(report.subject, Subject::Ceremony(..));
         for (position, key) in keys(report) {
-            match self.networks.get(&key) {
+            let line = report.deposits().get(position).copied().flatten();
+            let deposit = Deposit { network: network.clone(), file: file.clone(), line, of_ceremony };
+            match self.earlier.get(&key) {
                 // The same path named twice is one file.
-                Some((_, other)) if other == file => {}
-                Some((_, other)) => repeated.push((position, other.clone())),
-                None => drop(self.networks.insert(key, (network.clone(), file.clone()))),
+                Some(other) if other.file == *file || other.is_the_same_twice(&deposit) => {}
+                Some(other) => repeated.push((position, other.file.clone())),
+                None => drop(self.earlier.insert(key, deposit)),
             }
         }
         for (position, other) in repeated {
@@ -113,7 +135,7 @@ fn same_shares(looked: &[(Vec<Found>, Strays)], findings: &mut [Findings]) {
     }
 }
 
-/// Keyshares and deposit data in one folder belong together.
+/// Keyshares, deposit data and proofs in one folder belong together.
 fn same_validators(folder: &mut Findings) {
     let of = |folder: &mut Findings, fits: fn(&Subject) -> bool| -> BTreeSet<PublicKey> {
         let all = reports(std::slice::from_mut(folder)).filter(|(_, report)| fits(&report.subject));
@@ -121,15 +143,28 @@ fn same_validators(folder: &mut Findings) {
     };
     let shared = of(folder, |subject| matches!(subject, Subject::Keyshares(_)));
     let deposited = of(folder, |subject| matches!(subject, Subject::Deposits(..)));
-    if shared.is_empty() || deposited.is_empty() || shared == deposited {
+    let proved = of(folder, |subject| matches!(subject, Subject::Proofs));
+    if shared.is_empty() {
         return;
     }
-    let reason = DepositReason::OtherValidators {
-        deposits: deposited.difference(&shared).count(),
-        keyshares: shared.difference(&deposited).count(),
+    let mut blame = |fits: fn(&Subject) -> bool, check, reason: Reason| {
+        let mut all = reports(std::slice::from_mut(folder));
+        if let Some((_, report)) = all.find(|(_, report)| fits(&report.subject)) {
+            fail(report, check, None, reason);
+        }
     };
-    let mut all = reports(std::slice::from_mut(folder));
-    if let Some((_, report)) = all.find(|(_, report)| matches!(report.subject, Subject::Deposits(..))) {
-        fail(report, Check::DepositCount, None, reason);
+    if !deposited.is_empty() && shared != deposited {
+        let reason = DepositReason::OtherValidators {
+            deposits: deposited.difference(&shared).count(),
+            keyshares: shared.difference(&deposited).count(),
+        };
+        blame(|subject| matches!(subject, Subject::Deposits(..)), Check::DepositCount, reason.into());
+    }
+    // A proof without keyshares is another matter: it is compared with those of the other paths.
+    if !proved.is_empty() {
+        for unproved in shared.difference(&proved) {
+            let reason = ProofReason::Missing(Box::new(*unproved));
+            blame(|subject| matches!(subject, Subject::Proofs), Check::ProofsComplete, reason.into());
+        }
     }
 }

@@ -14,7 +14,10 @@ use crate::format::json::{self, FieldError, FieldProblem, Json};
 use crate::format::keyshares::{Item, ItemError, KeysharesFile, MAX_BYTES};
 use crate::format::proofs::ProofsFile;
 use crate::format::text::shown;
-use crate::store::read::{DirEntryFact, EntryKind, ReadError, Source, list_dir, read_bounded};
+use crate::store::read::{DirEntryFact, EntryKind, ReadError, Source, list_dir, read_bounded, real_name};
+
+/// What ssv-dkg leaves where writing failed.
+const FAILED: &str = "FAILED";
 
 /// The files of a validator, and of all validators together.
 const FILES: [&str; 3] = ["deposit_data.json", "keyshares.json", "proofs.json"];
@@ -39,6 +42,9 @@ pub enum FolderReason {
         /// How many it holds.
         found: usize,
     },
+    /// The folder of a validator is not named as such folders are.
+    #[error("a validator's folder is named {0}")]
+    Form(String),
     /// The folder's name has another key than a file in it.
     #[error("the folder's name has another key than {0}")]
     OtherKey(&'static str),
@@ -93,15 +99,26 @@ struct Part {
 struct Name {
     nonce: u64,
     key: Vec<u8>,
+    written: String,
 }
 
 impl Name {
-    /// ssv-dkg writes at least six digits and lower case; nobody else has a folder of this form.
+    /// The name of a validator's folder, in any spelling; nobody but ssv-dkg has a folder of this form.
     fn parse(text: &str) -> Option<Self> {
-        let (nonce, key) = text.split_once("-0x")?;
-        let digits = !nonce.is_empty() && nonce.bytes().all(|byte| byte.is_ascii_digit());
+        let (nonce, key) = text.split_once("-0x").filter(|_| Self::is_meant(text))?;
         let key = hex::decode(key).ok().filter(|key| key.len() == PublicKey::BYTES)?;
-        Some(Self { nonce: nonce.parse().ok().filter(|_| digits)?, key })
+        Some(Self { nonce: nonce.parse().ok()?, key, written: text.to_owned() })
+    }
+
+    /// Whether the name is meant as that of a validator's folder, damaged as it may be.
+    fn is_meant(text: &str) -> bool {
+        let nonce = text.split_once("-0x").map_or("", |(nonce, _)| nonce);
+        !nonce.is_empty() && nonce.bytes().all(|byte| byte.is_ascii_digit())
+    }
+
+    /// As ssv-dkg writes it: at least six digits, lower case.
+    fn canonical(&self) -> String {
+        format!("{:06}-0x{}", self.nonce, hex::encode(&self.key))
     }
 }
 
@@ -110,7 +127,9 @@ impl Name {
 /// # Errors
 /// [`ReadError`] when a folder cannot be listed.
 pub fn read(folder: &Path, entries: &[DirEntryFact]) -> Result<Option<Ceremony>, ReadError> {
+    // `.`, or a link with a name of its own, is still that folder.
     let own_name = folder.file_name().and_then(|name| Name::parse(name.to_str()?));
+    let own_name = own_name.or_else(|| Name::parse(&real_name(folder)?));
     let mut folders: Vec<(Name, PathBuf)> = Vec::new();
     let mut strays = Vec::new();
     let mut aggregates = [None, None, None];
@@ -131,7 +150,12 @@ pub fn read(folder: &Path, entries: &[DirEntryFact]) -> Result<Option<Ceremony>,
             }
         }
     }
-    if folders.is_empty() {
+    // What is left of a ceremony is judged as one, too: its files alone would pass for whole.
+    let is_remnant = |entry: &DirEntryFact| match entry.kind {
+        EntryKind::File => entry.name == FAILED,
+        _ => Name::is_meant(&entry.name),
+    };
+    if folders.is_empty() && !entries.iter().any(is_remnant) {
         return Ok(None);
     }
     // By number: as text, nonces beyond 999999 would come before smaller ones.
@@ -244,7 +268,7 @@ impl Ceremony {
         }
         let signed = proofs::judge(&self.proofs, &company, &of_others, jobs);
         let mut results = Results::default();
-        self.look_at_the_folder(&mut results);
+        self.look_at_the_folder(expected, &mut results);
 
         let failed = results.failed_positions();
         let folder = results.verdict(&[], |_| true);
@@ -271,9 +295,9 @@ impl Ceremony {
         }
     }
 
-    fn look_at_the_folder(&self, results: &mut Results) {
+    fn look_at_the_folder(&self, expected: &Expected<'_>, results: &mut Results) {
         for name in &self.strays {
-            let reason = if name == "FAILED" { FolderReason::Failed } else { FolderReason::Stray(shown(name, 60)) };
+            let reason = if name == FAILED { FolderReason::Failed } else { FolderReason::Stray(shown(name, 60)) };
             results.failed(Check::Strays, None, reason);
         }
         if self.strays.is_empty() {
@@ -283,7 +307,7 @@ impl Ceremony {
             let at = Some(position);
             results.record(Check::Files, at, part.has_its_files());
             results.record(Check::OneEach, at, part.holds_one());
-            results.record(Check::FolderName, at, self.is_named_rightly(position, part));
+            results.record(Check::FolderName, at, self.is_named_rightly(position, part, expected));
             results.record(Check::OneValidator, at, self.is_about_one(position));
         }
         for (place, file) in FILES.into_iter().enumerate() {
@@ -291,12 +315,16 @@ impl Ceremony {
         }
     }
 
-    fn is_named_rightly(&self, position: usize, part: &Part) -> Result<(), FolderReason> {
+    fn is_named_rightly(&self, position: usize, part: &Part, expected: &Expected<'_>) -> Result<(), FolderReason> {
+        if part.name.written != part.name.canonical() {
+            return Err(FolderReason::Form(shown(&part.name.written, 60)));
+        }
         if let Some(Ok(item)) = self.keyshares.items.get(position) {
             if item.payload.public_key != part.name.key {
                 return Err(FolderReason::OtherKey("keyshares.json"));
             }
-            match item.data.as_ref().and_then(|data| data.nonce) {
+            let asked = expected.nonce.map(|first| u64::from(first.get()) + position as u64);
+            match item.data.as_ref().and_then(|data| data.nonce).or(asked) {
                 Some(found) if found != part.name.nonce => {
                     return Err(FolderReason::OtherNonce { named: part.name.nonce, found });
                 }

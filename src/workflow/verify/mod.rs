@@ -196,11 +196,20 @@ type Strays = Vec<(String, &'static str)>;
 fn look(path: &Path) -> (Vec<Found>, Strays) {
     let source = Source::from_arg(path);
     let seen = match read_bounded(&source, MAX_BYTES) {
-        Ok(bytes) => look_at_bytes(&bytes, path).unwrap_or_else(Seen::CannotJudge),
+        Ok(bytes) => look_at_bytes(&bytes, path).unwrap_or_else(|why| Seen::CannotJudge(clearer(why, &bytes))),
         Err(ReadError::IsDirectory { .. }) => return look_at_folder(path),
         Err(error) => Seen::CannotJudge(Arc::new(error).into()),
     };
     (vec![Found { file: source.to_string(), seen }], Vec::new())
+}
+
+/// What was meant as JSON is told why it is none, rather than that it is text.
+fn clearer(why: CannotJudge, bytes: &[u8]) -> CannotJudge {
+    let meant = bytes.trim_ascii_start().first().is_some_and(|first| b"{[".contains(first));
+    match why {
+        CannotJudge::Kind(Kind::OtherText) if meant => detect(bytes).broken.map_or(why, CannotJudge::Broken),
+        why => why,
+    }
 }
 
 /// What is given as proofs must be proofs.
