@@ -1,5 +1,6 @@
 //! BLS keys and signatures as Ethereum uses them: keys in G1, signatures in G2, every decoded point subgroup-checked.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
@@ -197,6 +198,28 @@ impl PublicKey {
         }
         let points: Vec<_> = keys.iter().map(|key| key.point).collect();
         Some(points.mult(&scalars, bits).to_public_key())
+    }
+}
+
+/// Public keys that this process holds. Bytes that are one of them are not decoded and checked a second time, since every
+/// [`PublicKey`] was checked when it was made.
+#[derive(Debug, Default)]
+pub struct HeldKeys(HashMap<[u8; PublicKey::BYTES], PublicKey>);
+
+impl HeldKeys {
+    /// As [`PublicKey::from_bytes`].
+    ///
+    /// # Errors
+    /// [`PointError`], as there.
+    pub fn read(&self, bytes: &[u8]) -> Result<PublicKey, PointError> {
+        let known = <[u8; PublicKey::BYTES]>::try_from(bytes).ok().and_then(|bytes| self.0.get(&bytes));
+        known.map_or_else(|| PublicKey::from_bytes(bytes), |key| Ok(*key))
+    }
+}
+
+impl FromIterator<PublicKey> for HeldKeys {
+    fn from_iter<I: IntoIterator<Item = PublicKey>>(keys: I) -> Self {
+        Self(keys.into_iter().map(|key| (key.compressed, key)).collect())
     }
 }
 
@@ -427,6 +450,20 @@ mod tests {
             })
             .find(|point| *point != Err(PointError::NotOnCurve));
         assert_eq!(outside, Some(Err(PointError::NotInSubgroup)));
+    }
+
+    #[test]
+    fn known_keys_are_what_their_bytes_decode_to() {
+        let known: HeldKeys = (1..=3).map(|byte| key(byte).public_key()).collect();
+        for byte in 1..=5 {
+            let public = key(byte).public_key();
+            let read = known.read(public.as_bytes()).unwrap();
+            assert_eq!((read, read.point), (public, PublicKey::from_bytes(public.as_bytes()).unwrap().point));
+        }
+        let mut altered = *key(1).public_key().as_bytes();
+        altered[47] ^= 1;
+        assert_eq!(known.read(&altered).err(), PublicKey::from_bytes(&altered).err());
+        assert_eq!(known.read(&altered[..47]), Err(PointError::NotOnCurve));
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Dealer {
     /// Splits `key` with fresh randomness and proves the result: subsets of t shares give the key, subsets of t - 1 do
     /// not.
     ///
-    /// What remains is what a stranger can check: [`crate::share::check_polynomials`] over the share public keys of all deals
+    /// What remains is what a stranger can check: [`crate::share::check_sharings`] over the share public keys of all deals
     /// at once, which costs a fraction of one by one. Nothing may leave the dealer's hands before it has passed.
     ///
     /// # Errors

@@ -97,10 +97,8 @@ pub fn check_sharings(sharings: &[Sharing<'_>]) -> Vec<Result<(), SharingError>>
     check_polynomials(sharings).into_iter().zip(sharings).map(lead).collect()
 }
 
-/// The first half of [`check_sharings`]: any t shares make the key. Whether fewer do is left to a dealer, who knows the
-/// polynomial.
-#[must_use]
-pub fn check_polynomials(sharings: &[Sharing<'_>]) -> Vec<Result<(), SharingError>> {
+/// The first half of [`check_sharings`]: any t shares make the key.
+fn check_polynomials(sharings: &[Sharing<'_>]) -> Vec<Result<(), SharingError>> {
     let seed = transcript(sharings);
     let mut points = Vec::new();
     let mut weights = Vec::new();

@@ -233,9 +233,7 @@ impl Failure {
             ExecuteError::NotValid(report) => Self::new(Code::InternalSelfCheck, error.to_string())
                 .hint("nothing was published; please report this")
                 .failures(report),
-            ExecuteError::Dealer(_) | ExecuteError::Sharing(_) | ExecuteError::Json(_) => {
-                Self::new(Code::InternalSelfCheck, error.to_string())
-            }
+            ExecuteError::Dealer(_) | ExecuteError::Json(_) => Self::new(Code::InternalSelfCheck, error.to_string()),
         }
     }
 

@@ -398,6 +398,13 @@ pub struct NewItem {
     pub sealed_shares: Vec<[u8; SEALED_BYTES]>,
 }
 
+impl NewItem {
+    /// The validator's, and those of its shares.
+    pub fn public_keys(&self) -> impl Iterator<Item = PublicKey> {
+        std::iter::once(self.public_key).chain(self.share_public_keys.iter().map(|share| share.public_key))
+    }
+}
+
 /// Writes the file as ssv-keys 1.2.0 does: two-space indentation, fields in its order, no newline at the end.
 ///
 /// `owner` is the text of the address as it was given; `created_at` is UTC as JavaScript writes it.

@@ -31,6 +31,7 @@ pub(in crate::cli) fn run(arguments: &VerifyArguments, printer: &Printer) -> Res
         operators: operators.as_ref().map(|(list, _, _)| list),
         withdrawal: arguments.withdrawal.as_deref().map(parse_withdrawal).transpose()?,
         amount: arguments.amount.as_deref().map(parse_amount).transpose()?,
+        held: None,
     };
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let all = verify(&arguments.paths, arguments.proofs.as_deref(), &expected, jobs);

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use dvkey_ceremony::bls::HeldKeys;
+
 use super::LoadedPlan;
 use super::result::{Claim, GROUP, judge_results};
 use super::run::{Event, RowProblem, RunError, RunPorts};
@@ -17,8 +19,18 @@ use crate::store::work_dir::{Log, WorkDir};
 
 /// A row that a worker is done with.
 enum Finished {
-    Made { row: Row, result: Box<RowResult>, digest: Sha256Digest, staged: Box<Staged>, reading: Reading },
-    Refused { row: Row, problem: RowProblem },
+    Made {
+        row: Row,
+        result: Box<RowResult>,
+        held: HeldKeys,
+        digest: Sha256Digest,
+        staged: Box<Staged>,
+        reading: Reading,
+    },
+    Refused {
+        row: Row,
+        problem: RowProblem,
+    },
 }
 
 /// What all workers hand their rows to. Whoever comes while nobody is at it does the work for all that is waiting, so
@@ -64,7 +76,8 @@ impl<'a> Finisher<'a> {
         match self.write_aside(&row, item, reading) {
             Ok((result, digest, staged)) => {
                 let (result, staged) = (Box::new(result), Box::new(staged));
-                self.take(Finished::Made { row, result, digest, staged, reading });
+                let held = item.public_keys().collect();
+                self.take(Finished::Made { row, result, held, digest, staged, reading });
             }
             Err(error) => self.fail(error),
         }
@@ -174,9 +187,9 @@ impl<'a> Finisher<'a> {
     fn judge(&self, group: &[Finished]) -> Result<(), RunError> {
         let mut claims = Vec::with_capacity(group.len());
         for finished in group {
-            if let Finished::Made { row, result, .. } = finished {
+            if let Finished::Made { row, result, held, .. } = finished {
                 let cluster = &self.plan.cluster(row)?.cluster;
-                claims.push(Claim { plan: self.plan.hash, row, cluster, result });
+                claims.push(Claim { plan: self.plan.hash, row, cluster, result, held });
             }
         }
         for (claim, outcome) in claims.iter().zip(judge_results(&claims)) {

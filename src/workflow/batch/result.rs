@@ -1,6 +1,6 @@
 //! Judges the results of rows as a stranger would: form, share keys, sealed range, degree, signature; many at once.
 
-use dvkey_ceremony::bls::{PointError, SignedMessage};
+use dvkey_ceremony::bls::{HeldKeys, PointError, SignedMessage};
 use dvkey_ceremony::share::{Sharing, SharingError, check_sharings};
 use dvkey_ceremony::{OwnerNonce, PublicKey, SharePublicKey, Signature, Threshold};
 
@@ -19,6 +19,8 @@ pub(super) struct Claim<'a> {
     pub(super) row: &'a Row,
     pub(super) cluster: &'a Cluster,
     pub(super) result: &'a RowResult,
+    /// What this process has made, if it has made the result.
+    pub(super) held: &'a HeldKeys,
 }
 
 /// Why a result is not that of its row.
@@ -96,7 +98,7 @@ pub(super) fn judge_results(claims: &[Claim<'_>]) -> Vec<Result<(), ResultProble
 }
 
 fn parts(claim: &Claim<'_>) -> Result<Parts, ResultProblem> {
-    let Claim { plan, row, cluster, result } = claim;
+    let Claim { plan, row, cluster, result, held } = claim;
     let own = result.plan == *plan
         && result.row == row.row
         && result.public_key == row.public_key
@@ -106,11 +108,11 @@ fn parts(claim: &Claim<'_>) -> Result<Parts, ResultProblem> {
     }
     let operators = cluster.operators();
     let data = SharesData::cut(&result.shares_data, operators.len()).ok_or(ResultProblem::Length)?;
-    let validator = PublicKey::from_bytes(&result.public_key).map_err(ResultProblem::Point)?;
+    let validator = held.read(&result.public_key).map_err(ResultProblem::Point)?;
     let signature = Signature::from_bytes(data.signature).map_err(ResultProblem::Point)?;
     let mut shares = Vec::with_capacity(operators.len());
     for (operator, bytes) in operators.iter().zip(&data.share_public_keys) {
-        let public_key = PublicKey::from_bytes(bytes).map_err(ResultProblem::Point)?;
+        let public_key = held.read(bytes).map_err(ResultProblem::Point)?;
         shares.push(SharePublicKey { identifier: operator.id.identifier(), public_key });
     }
     for (operator, sealed) in operators.iter().zip(&data.sealed_shares) {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use dvkey_ceremony::bls::HeldKeys;
 use dvkey_ceremony::dealer::DealerError;
 use dvkey_ceremony::{Dealer, OwnerNonce, PublicKey};
 
@@ -291,9 +292,10 @@ fn keep(
 fn judge_kept(plan: &LoadedPlan, folder: &Path, rows: &[(Row, Sha256Digest)]) -> Vec<Result<(), ResultProblem>> {
     let read: Vec<_> = rows.iter().map(|(row, digest)| read_result(folder, row.row, *digest)).collect();
     let mut claims = Vec::with_capacity(rows.len());
+    let held = HeldKeys::default();
     for ((row, _), result) in rows.iter().zip(&read) {
         if let (Ok(result), Ok(cluster)) = (result, plan.cluster(row)) {
-            claims.push(Claim { plan: plan.hash, row, cluster: &cluster.cluster, result });
+            claims.push(Claim { plan: plan.hash, row, cluster: &cluster.cluster, result, held: &held });
         }
     }
     let mut outcomes = judge_results(&claims).into_iter();

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use dvkey_ceremony::bls::HeldKeys;
 use dvkey_ceremony::dealer::DealerError;
-use dvkey_ceremony::share::{Sharing, SharingError, check_polynomials};
 use dvkey_ceremony::{Dealer, OwnerNonce, PublicKey};
 
 use super::{KEYSHARES_FILE, OUTPUT_FILES, Plan, PlannedKeystore};
@@ -22,7 +22,6 @@ use crate::store::output_dir::OutputDir;
 use crate::store::read::{Source, read_bounded};
 use crate::store::write_error::WriteError;
 use crate::workflow::deal::deal_and_seal;
-use crate::workflow::parallel::in_chunks;
 use crate::workflow::unlock::{Passwords, Refusal, RefusalCause, Refused, UnlockPorts, unlock_all};
 use crate::workflow::verify::check::{Check, Report, Verdict};
 use crate::workflow::verify::keyshares::{Beside, Expected, Unclear, judge};
@@ -95,10 +94,6 @@ pub enum ExecuteError {
     /// The cluster is not one a dealer can serve, which its construction has ruled out.
     #[error(transparent)]
     Dealer(#[from] DealerError),
-    /// The share keys of a validator fail the check that a stranger would make: a fault of this program or of this
-    /// machine.
-    #[error("the share keys fail the degree check: {0}")]
-    Sharing(#[from] SharingError),
     /// Writing failed; nothing is left behind.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -129,21 +124,7 @@ pub fn execute(plan: &Plan, ports: Ports<'_>) -> Result<Done, ExecuteError> {
     let identifiers: Vec<_> = cluster.ids().iter().map(|id| id.identifier()).collect();
     let dealer = Dealer::new(&identifiers, cluster.threshold())?;
     let made = split_all(plan, &dealer, &ports)?;
-    prove(plan, &made, ports.jobs)?;
     write(plan, &made, ports)
-}
-
-/// The last of the dealer's proofs, for all validators together.
-fn prove(plan: &Plan, made: &[Made], jobs: usize) -> Result<(), ExecuteError> {
-    let threshold = plan.request.cluster.threshold();
-    let checked = in_chunks(made, jobs, |made| {
-        let items = made.iter().map(|made| &made.item);
-        let sharings: Vec<_> = items
-            .map(|item| Sharing { validator: &item.public_key, shares: &item.share_public_keys, threshold })
-            .collect();
-        check_polynomials(&sharings)
-    });
-    Ok(checked.into_iter().collect::<Result<(), _>>()?)
 }
 
 /// One validator, ready to be written.
@@ -192,7 +173,9 @@ fn write(plan: &Plan, made: &[Made], ports: Ports<'_>) -> Result<Done, ExecuteEr
     if read_back != bytes {
         return Err(ExecuteError::ReadBack(KEYSHARES_FILE));
     }
-    let report = judge_as_a_stranger(plan, &read_back, ports.jobs)?;
+    // The last of the dealer's proofs, the degree check, is one of a stranger's: nothing is handed out before it.
+    let report =
+        judge_as_a_stranger(plan, &read_back, &items.iter().flat_map(NewItem::public_keys).collect(), ports.jobs)?;
 
     let description = describe(plan, made, &report, keyshares_digest, &ports).to_bytes()?;
     let mut staged_provenance = ports.output.stage(provenance::FILE_NAME, &description, Mode::Public)?;
@@ -233,10 +216,10 @@ fn expected(plan: &Plan) -> Expected<'_> {
     }
 }
 
-fn judge_as_a_stranger(plan: &Plan, bytes: &[u8], jobs: usize) -> Result<Report, ExecuteError> {
+fn judge_as_a_stranger(plan: &Plan, bytes: &[u8], held: &HeldKeys, jobs: usize) -> Result<Report, ExecuteError> {
     let file = keyshares::parse(bytes).map_err(|_| ExecuteError::ReadBack(KEYSHARES_FILE))?;
     // The file itself names no network; the provenance does, and is compared below.
-    let report = judge(&file, &Expected { network: None, ..expected(plan) }, None, jobs);
+    let report = judge(&file, &Expected { network: None, held: Some(held), ..expected(plan) }, None, jobs);
     // The ids are the operators', not this program's choice; the plan has warned of them.
     let usual = report.keyshares_oddities().iter().all(|oddity| *oddity == keyshares::Oddity::WrappingId);
     if report.verdict == Verdict::Valid && usual { Ok(report) } else { Err(ExecuteError::NotValid(Box::new(report))) }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dvkey_ceremony::bls::SignedMessage;
+use dvkey_ceremony::bls::{HeldKeys, PointError, SignedMessage};
 use dvkey_ceremony::share::{Sharing, check_sharings};
 use dvkey_ceremony::{Address, Gwei, Nonce, OperatorId, OwnerNonce, PublicKey, SharePublicKey, Signature, Threshold};
 
@@ -34,6 +34,15 @@ pub struct Expected<'a> {
     pub withdrawal: Option<Withdrawal>,
     /// How much each deposit is.
     pub amount: Option<Gwei>,
+    /// Public keys that the caller made. Not compared with anything: they only need not be decoded.
+    pub held: Option<&'a HeldKeys>,
+}
+
+impl Expected<'_> {
+    /// The public key of these bytes.
+    fn read_key(&self, bytes: &[u8]) -> Result<PublicKey, PointError> {
+        self.held.map_or_else(|| PublicKey::from_bytes(bytes), |held| held.read(bytes))
+    }
 }
 
 /// The provenance that lies beside a file.
@@ -246,7 +255,7 @@ fn judge_item(item: &Item, position: usize, context: &Context<'_>) -> (Judged, T
     let mut results = vec![(Check::Structure, Outcome::Holds)];
     let mut result = |check: Check, outcome: Result<(), Reason>| results.push((check, outcome.into()));
 
-    let validator = PublicKey::from_bytes(&payload.public_key).map_err(Reason::ValidatorKey);
+    let validator = context.expected.read_key(&payload.public_key).map_err(Reason::ValidatorKey);
     result(Check::ValidatorKey, validator.clone().map(drop));
     let threshold = Threshold::ssv(ids.len()).map_err(Reason::from);
     result(Check::ClusterSize, threshold.clone().map(drop));
@@ -271,7 +280,7 @@ fn judge_item(item: &Item, position: usize, context: &Context<'_>) -> (Judged, T
     });
     let mut claimed = ToVerify::default();
     if let Ok(parts) = &parts {
-        let share_keys = share_keys(parts, ids, validator.as_ref().ok());
+        let share_keys = share_keys(parts, ids, validator.as_ref().ok(), context.expected);
         result(Check::ShareKeys, share_keys.as_ref().map(drop).map_err(Clone::clone));
         if let (Ok(shares), Ok(validator), Ok(threshold)) = (share_keys, &validator, &threshold) {
             claimed.sharing = Some(ClaimedSharing { validator: *validator, shares, threshold: *threshold });
@@ -354,11 +363,12 @@ fn share_keys(
     parts: &SharesData<'_>,
     ids: &[OperatorId],
     validator: Option<&PublicKey>,
+    expected: &Expected<'_>,
 ) -> Result<Vec<SharePublicKey>, Reason> {
     let mut shares: Vec<(OperatorId, PublicKey)> = Vec::with_capacity(ids.len());
     for (operator, bytes) in ids.iter().zip(&parts.share_public_keys) {
         let operator = *operator;
-        let key = PublicKey::from_bytes(bytes).map_err(|problem| Reason::ShareKey { operator, problem })?;
+        let key = expected.read_key(bytes).map_err(|problem| Reason::ShareKey { operator, problem })?;
         if validator == Some(&key) {
             return Err(Reason::RepeatedShareKey { operator, of: SameAs::Validator });
         }
