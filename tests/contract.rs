@@ -20,6 +20,8 @@ use dvkey::format::contract::legacy::{LegacyAction, LegacyCall};
 use dvkey::format::contract::revert::{Revert, RevertError, Subject};
 use dvkey::format::contract::snapshot::{Snapshot, cluster_id};
 use dvkey::format::json::{self, Field};
+use dvkey::format::network::Network;
+use dvkey::format::payload_file::{read_unsigned, write_unsigned};
 use dvkey::format::receipt::{ClusterEvent, topics_of};
 use dvkey::format::safe::{Batch, Checksum, SafeCall, checksum, checksum_by_old_rule};
 use dvkey::format::transaction::{Raw, Transaction};
@@ -355,6 +357,22 @@ fn ethers_encodes_and_hashes_transactions_the_same() {
         assert_eq!((&raw.transaction, raw.signed, raw.kind), (&transaction, false, 2));
         let written = json::parse(transaction.to_json().to_string().as_bytes()).unwrap();
         assert_eq!(Transaction::from_json(&Field::root(&written)).unwrap(), transaction);
+    }
+}
+
+/// What ethers, viem and foundry made of a file that was written here: the same bytes. Whoever changes the shape has
+/// to ask them again.
+#[test]
+fn signers_take_unsigned_transactions_as_they_are_written() {
+    let recorded: Value = serde_json::from_slice(&std::fs::read(fixture("ethers/unsigned.json")).unwrap()).unwrap();
+    let document = json::parse(recorded["file"].to_string().as_bytes()).unwrap();
+    let transaction = read_unsigned(&document).unwrap();
+    let written: Value = serde_json::from_slice(&write_unsigned(Network::Hoodi, &transaction).unwrap()).unwrap();
+    assert_eq!(written, recorded["file"]);
+    let readers = recorded["readers"].as_object().unwrap();
+    assert!(readers.len() >= 8, "{}", readers.len());
+    for (reader, rlp) in readers {
+        assert_eq!(rlp, &written["rlp"], "{reader}");
     }
 }
 

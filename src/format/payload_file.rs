@@ -67,6 +67,8 @@ struct CalldataFile {
 struct UnsignedFile {
     schema: &'static str,
     network: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
     transaction: serde_json::Value,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<&'static str>,
@@ -106,6 +108,7 @@ pub fn write_unsigned(network: Network, transaction: &Transaction) -> Result<Vec
     with_newline(&UnsignedFile {
         schema: UNSIGNED_SCHEMA,
         network: network.name(),
+        from: transaction.from.map(|from| from.to_checksum()),
         transaction: transaction.to_json(),
         missing: transaction.missing(),
         rlp: transaction.unsigned_rlp().map(|rlp| format!("0x{}", hex::encode(rlp))),
@@ -143,7 +146,13 @@ pub fn read_calldata(document: &Json) -> Result<Target, PayloadFileError> {
 /// [`PayloadFileError`].
 pub fn read_unsigned(document: &Json) -> Result<Transaction, PayloadFileError> {
     let root = Field::root(document);
-    let transaction = Transaction::from_json(&root.get("transaction")?)?;
+    let mut transaction = Transaction::from_json(&root.get("transaction")?)?;
+    if let Some(from) = address(&root, "from")? {
+        // It stands beside the transaction; inside, it has to be the same.
+        if transaction.from.replace(from).is_some_and(|inside| inside != from) {
+            return Err(PayloadFileError::Contradiction("sender"));
+        }
+    }
     match root.optional("rlp")? {
         Some(rlp) => {
             let raw = Raw::decode(&rlp.hex_up_to(super::transaction::MAX_BYTES)?)?;

@@ -120,7 +120,11 @@ impl Transaction {
         .collect()
     }
 
-    /// The object that `eth_sendTransaction` takes: quantities in hexadecimal, what is not known left out.
+    /// The object that signers take: quantities in hexadecimal, what is not known left out.
+    ///
+    /// One shape for all of them. No `type`: JSON-RPC writes it `"0x2"`, ethers takes only the number 2, and everybody infers
+    /// EIP-1559 from the fees. The gas limit under both names: ethers reads `gasLimit` alone and would sign 0 without it, nodes
+    /// read `gas` alone. No `from`: it is not part of the bytes, and ethers refuses an unsigned transaction that has it.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         let mut object = serde_json::Map::new();
@@ -129,13 +133,12 @@ impl Transaction {
                 object.insert(name.to_owned(), value.into());
             }
         };
-        put("type", Some(format!("{TYPE:#x}")));
         put("chainId", self.chain_id.map(|id| format!("{id:#x}")));
-        put("from", self.from.map(|from| from.to_checksum()));
         put("nonce", self.nonce.map(|nonce| format!("{nonce:#x}")));
         put("maxPriorityFeePerGas", self.max_priority_fee.map(|fee| format!("{:#x}", fee.get())));
         put("maxFeePerGas", self.max_fee.map(|fee| format!("{:#x}", fee.get())));
         put("gas", self.gas.map(|gas| format!("{gas:#x}")));
+        put("gasLimit", self.gas.map(|gas| format!("{gas:#x}")));
         put("to", self.to.map(|to| to.to_checksum()));
         put("value", Some(format!("{:#x}", self.value.get())));
         put("data", Some(format!("0x{}", hex::encode(&self.data))));

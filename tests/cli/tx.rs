@@ -114,8 +114,43 @@ fn nothing_is_invented() {
     assert_eq!(file["missing"], json!(["maxPriorityFeePerGas", "maxFeePerGas", "gas"]));
     assert!(file.get("rlp").is_none() && file.get("signingHash").is_none());
     let fields: Vec<_> = file["transaction"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(fields.len(), 7, "type, chainId, nonce, to, value, data, accessList: {fields:?}");
+    assert_eq!(fields, ["accessList", "chainId", "data", "nonce", "to", "value"]);
     assert!(stderr(&assert).contains("not given"));
+}
+
+/// ethers takes no `type` but the number 2, no `from`, and reads `gasLimit` alone; nodes read `gas` alone.
+#[test]
+fn an_unsigned_transaction_has_the_shape_that_signers_take() {
+    let folder = split_workshop();
+    let here = folder.path();
+    let fees = ["--tx-nonce", "3", "--max-fee", "20gwei", "--priority-fee", "1gwei", "--gas", "900000"];
+    let options = ["--format", "unsigned", "--from", OWNER, "--out", "-"];
+    let assert = register(here, &NEW).args(options).args(fees).assert().success();
+    let file: Value = serde_json::from_str(&stdout(&assert)).unwrap();
+    let transaction = &file["transaction"];
+    assert!(transaction.get("type").is_none() && transaction.get("from").is_none());
+    assert_eq!((text(&file["from"]), &transaction["gas"]), (OWNER, &json!("0xdbba0")));
+    assert_eq!(transaction["gas"], transaction["gasLimit"]);
+    assert_eq!(transaction["chainId"], json!("0x88bb0"));
+    put(here, "file.json", &file);
+    let said = stdout(&tx(here, &["decode", "file.json"]).assert().success());
+    assert!(said.contains(&format!("  from       {OWNER}")) && said.contains("  gas limit  900000"), "{said}");
+    for (change, words) in [
+        (
+            &(|file: &mut Value| file["transaction"]["gas"] = json!("0xdbba1")) as &dyn Fn(&mut Value),
+            "gas and gasLimit",
+        ),
+        (&|file| file["transaction"]["gasLimit"] = json!(900_001), "gas and gasLimit"),
+        (&|file| file["transaction"]["from"] = json!(HOODI), "the sender in it"),
+        (&|file| file["transaction"]["nonce"] = json!("0x4"), "the RLP in it"),
+        (&|file| file["signingHash"] = json!("11".repeat(32)), "the signing hash in it"),
+    ] {
+        let mut changed = file.clone();
+        change(&mut changed);
+        put(here, "changed.json", &changed);
+        let said = refused(&mut tx(here, &["decode", "changed.json"]), 1, "tx.unknown");
+        assert!(said.contains(words), "{words}: {said}");
+    }
 }
 
 #[test]

@@ -229,7 +229,7 @@ pub(crate) struct PayloadArguments {
 pub(crate) enum FormName {
     /// The calldata with its target
     Calldata,
-    /// An EIP-1559 transaction, its raw bytes and its signing hash
+    /// An EIP-1559 transaction as cast, ethers and viem take it, its raw bytes and its signing hash
     Unsigned,
     /// A batch for the Safe Transaction Builder
     Safe,
