@@ -76,7 +76,8 @@ struct OwnFile {
     schema: &'static str,
     network: &'static str,
     chain_id: u64,
-    contract: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contract: Option<String>,
     owner: String,
     operator_ids: Vec<u64>,
     cluster: OwnTuple,
@@ -95,7 +96,7 @@ struct OwnTuple {
     balance: String,
 }
 
-/// Writes our own file.
+/// Writes our own file. `network` is what the user said; the contract stands in it only where the event names it.
 ///
 /// # Errors
 /// Those of the JSON writer, which strings and integers do not cause.
@@ -110,7 +111,7 @@ pub fn write(
         schema: SCHEMA,
         network: network.name(),
         chain_id: network.chain_id(),
-        contract: network.ssv_contract().to_owned(),
+        contract: event.contract.map(|contract| contract.to_checksum()),
         owner: event.owner.to_checksum(),
         operator_ids: event.operators.clone(),
         cluster: OwnTuple {

@@ -1,7 +1,7 @@
 //! Receipts and events: which snapshot a transaction left of each cluster.
 
 use alloy_primitives::B256;
-use alloy_sol_types::SolEventInterface;
+use alloy_sol_types::{SolEvent, SolEventInterface};
 use dvkey_ceremony::Address;
 
 use super::contract::MAX_CALLDATA;
@@ -38,6 +38,20 @@ pub struct ClusterEvent {
     pub operators: Vec<u64>,
     /// What is left of it.
     pub cluster: Snapshot,
+    /// Where it stands in the chain, where that is known.
+    pub place: Option<Place>,
+}
+
+/// Where an event stands in the chain. The index of a log counts through its whole block, so that it orders the
+/// transactions of the block, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The block.
+    pub block: u64,
+    /// The log.
+    pub log: u64,
+    /// The transaction in its block, where it is given.
+    pub transaction: Option<u64>,
 }
 
 /// The receipt of a transaction that was carried out.
@@ -72,9 +86,21 @@ pub enum ReceiptError {
     /// An event of another name.
     #[error("{0:?} is no event about a cluster")]
     OtherEvent(String),
+    /// Only logs of other contracts.
+    #[error("the events in it are of other contracts")]
+    OtherContract,
     /// The topic is known, the rest does not follow.
     #[error("the event {0} cannot be read")]
     Event(String),
+    /// Several events, and one does not say where it stands.
+    #[error("there are several events about the cluster, and not all of them say their blockNumber and logIndex")]
+    Unordered,
+    /// Several events at one place, or logs and transactions in another order.
+    #[error("the places of the events contradict each other: {0}")]
+    Places(String),
+    /// The data of a log has bytes that its values do not account for.
+    #[error("the event {0} holds bytes that do not belong to it")]
+    Dirty(&'static str),
     /// A log that was taken out of the chain again.
     #[error("a log was removed by a reorganisation of the chain")]
     Removed,
@@ -135,18 +161,80 @@ impl Receipt {
         })
     }
 
-    /// The last event about each cluster.
+    /// One event about each cluster.
     #[must_use]
-    pub fn latest(&self) -> Vec<&ClusterEvent> {
-        let mut latest: Vec<&ClusterEvent> = Vec::new();
+    pub fn clusters(&self) -> Vec<&ClusterEvent> {
+        let mut clusters: Vec<&ClusterEvent> = Vec::new();
         for event in &self.events {
-            match latest.iter_mut().find(|known| known.owner == event.owner && known.operators == event.operators) {
-                Some(known) => *known = event,
-                None => latest.push(event),
+            if !clusters.iter().any(|known| known.owner == event.owner && known.operators == event.operators) {
+                clusters.push(event);
             }
         }
-        latest
+        clusters
     }
+}
+
+/// Reads one event or a list of them, as `eth_getLogs` and the libraries answer: what a reorganisation took back and what is
+/// about no cluster is left out of a list, and so are logs of other contracts.
+///
+/// # Errors
+/// [`ReceiptError`].
+pub fn events_from_json(document: &Json, contract: Address) -> Result<Vec<ClusterEvent>, ReceiptError> {
+    let root = Field::root(document);
+    let Json::Array(_) = document else { return Ok(vec![ClusterEvent::from_json(&root)?]) };
+    let mut events = Vec::new();
+    let mut others = false;
+    for element in root.elements()? {
+        match ClusterEvent::from_json(&element) {
+            Ok(event) if event.contract.is_none_or(|named| named == contract) => events.push(event),
+            Ok(_) => others = true,
+            Err(ReceiptError::Removed | ReceiptError::NoEvent) => {}
+            // An event without a snapshot changes none; one that is not known and has one may be the last about the cluster.
+            Err(ReceiptError::OtherEvent(name)) => {
+                let arguments = element.any_of(&["args", "returnValues"])?;
+                if arguments.is_some_and(|arguments| arguments.value.get("cluster").is_some()) {
+                    return Err(ReceiptError::OtherEvent(name));
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match events.is_empty() {
+        true if others => Err(ReceiptError::OtherContract),
+        true => Err(ReceiptError::NoEvent),
+        false => Ok(events),
+    }
+}
+
+/// The last of several events about one cluster, by the places that they state: the order in a file means nothing.
+///
+/// # Errors
+/// [`ReceiptError::Unordered`], [`ReceiptError::Places`]; [`ReceiptError::NoEvent`] for none.
+pub fn last_of<'e>(events: &[&'e ClusterEvent]) -> Result<&'e ClusterEvent, ReceiptError> {
+    if let [only] = events {
+        return Ok(only);
+    }
+    let mut placed = Vec::with_capacity(events.len());
+    for event in events {
+        placed.push((event.place.ok_or(ReceiptError::Unordered)?, *event));
+    }
+    placed.sort_by_key(|(place, _)| *place);
+    for pair in placed.windows(2) {
+        let [(before, one), (after, other)] = pair else { continue };
+        let same = (before.block, before.log) == (after.block, after.log);
+        if same && one != other {
+            let place = format!("two stand in block {} as log {}", before.block, before.log);
+            return Err(ReceiptError::Places(place));
+        }
+        if before.block == after.block
+            && let (Some(earlier), Some(later)) = (before.transaction, after.transaction)
+            && earlier > later
+        {
+            let place = format!("in block {} a later log is of an earlier transaction", before.block);
+            return Err(ReceiptError::Places(place));
+        }
+    }
+    placed.last().map(|(_, event)| *event).ok_or(ReceiptError::NoEvent)
 }
 
 impl ClusterEvent {
@@ -163,9 +251,7 @@ impl ClusterEvent {
     /// # Errors
     /// [`ReceiptError`].
     pub fn from_json(event: &Field<'_>) -> Result<Self, ReceiptError> {
-        if event.optional("removed")?.is_some_and(|removed| *removed.value == Json::Bool(true)) {
-            return Err(ReceiptError::Removed);
-        }
+        stands(event)?;
         let Some(arguments) = event.any_of(&["args", "returnValues"])? else {
             return raw_log(event)?.ok_or(ReceiptError::NoEvent);
         };
@@ -200,15 +286,42 @@ impl ClusterEvent {
             ids.push(u64::try_from(number).map_err(|_| too_large())?);
         }
         let cluster = super::cluster_snapshot::tuple(&cluster)?;
-        Ok(Self { name, contract: address(event, "address")?, owner: parsed, operators: ids, cluster })
+        let (contract, place) = (address(event, "address")?, place(event)?);
+        Ok(Self { name, contract, owner: parsed, operators: ids, cluster, place })
     }
+}
+
+/// A log that was taken back says so by a boolean, or by its name as a text; anything else is neither yes nor no.
+fn stands(log: &Field<'_>) -> Result<(), ReceiptError> {
+    let Some(removed) = log.optional("removed")? else { return Ok(()) };
+    match removed.value {
+        Json::Bool(false) => Ok(()),
+        Json::String(text) if text == "false" => Ok(()),
+        Json::Bool(true) => Err(ReceiptError::Removed),
+        Json::String(text) if text == "true" => Err(ReceiptError::Removed),
+        other => {
+            let found = other.kind().to_owned();
+            Err(removed.error(FieldProblem::Kind { wanted: "true or false", found }).into())
+        }
+    }
+}
+
+/// Where a log stands, when it gives its block and its index there.
+fn place(log: &Field<'_>) -> Result<Option<Place>, FieldError> {
+    let number = |names: &[&str]| -> Result<Option<u64>, FieldError> {
+        let Some(field) = log.any_of(names)? else { return Ok(None) };
+        let number = quantity(&field)?;
+        let too_large = || field.error(FieldProblem::Kind { wanted: "a number below 2^64", found: number.to_string() });
+        u64::try_from(number).map(Some).map_err(|_| too_large())
+    };
+    let (block, index) = (number(&["blockNumber"])?, number(&["logIndex", "index"])?);
+    let transaction = number(&["transactionIndex"])?;
+    Ok(block.zip(index).map(|(block, index)| Place { block, log: index, transaction }))
 }
 
 /// Reads a log; `None` for an event that carries no snapshot.
 fn raw_log(log: &Field<'_>) -> Result<Option<ClusterEvent>, ReceiptError> {
-    if log.optional("removed")?.is_some_and(|removed| *removed.value == Json::Bool(true)) {
-        return Err(ReceiptError::Removed);
-    }
+    stands(log)?;
     let mut topics = Vec::new();
     for topic in log.get("topics")?.elements()? {
         topics.push(B256::from(topic.hex::<32>()?));
@@ -217,10 +330,15 @@ fn raw_log(log: &Field<'_>) -> Result<Option<ClusterEvent>, ReceiptError> {
     let Some((name, _)) = topics_of().into_iter().find(|(_, topic)| topic == first) else { return Ok(None) };
     let data = log.get("data")?.hex_up_to(MAX_CALLDATA)?;
     let event = Sol::decode_raw_log(&topics, &data).map_err(|_| ReceiptError::Event(name.to_owned()))?;
+    // The contract writes each value once and nothing behind; what else decodes was not written by it.
     macro_rules! parts {
-        ($event:expr) => {
+        ($event:expr) => {{
+            let again = $event.encode_log_data();
+            if again.topics() != topics.as_slice() || *again.data != *data {
+                return Err(ReceiptError::Dirty(name));
+            }
             ($event.owner, $event.operatorIds, $event.cluster)
-        };
+        }};
     }
     let (owner, operators, cluster) = match event {
         Sol::ValidatorAdded(event) => parts!(event),
@@ -238,6 +356,7 @@ fn raw_log(log: &Field<'_>) -> Result<Option<ClusterEvent>, ReceiptError> {
         owner: Address::from_bytes(owner.into_array()),
         operators,
         cluster: cluster.try_into()?,
+        place: place(log)?,
     }))
 }
 
@@ -245,7 +364,6 @@ fn raw_log(log: &Field<'_>) -> Result<Option<ClusterEvent>, ReceiptError> {
 #[must_use]
 pub fn topics_of() -> [(&'static str, B256); 8] {
     use super::contract::interface::SsvNetwork as sol;
-    use alloy_sol_types::SolEvent;
     let [added, removed, deposited, withdrawn, liquidated, reactivated, migrated, updated] = EVENTS;
     [
         (added, sol::ValidatorAdded::SIGNATURE_HASH),

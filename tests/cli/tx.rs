@@ -400,10 +400,12 @@ fn receipts_and_events_give_the_next_snapshot() {
     let decoded = json!({"eventName": "ValidatorAdded", "args": {"owner": OWNER, "operatorIds": ["12", "34", "56", "78"],
         "cluster": {"validatorCount": 2, "networkFeeIndex": "171398231", "index": "90112345", "active": true,
         "balance": "1500000000000000000"}}});
-    for event in [log.clone(), decoded, json!([receipt["result"]["logs"][0], log])] {
+    for (event, contract) in [(log.clone(), json!(HOODI)), (decoded, Value::Null)] {
         put(here, "event.json", &event);
-        let again: Value = serde_json::from_str(&stdout(&next("event.json", "--event").assert().success())).unwrap();
-        assert_eq!(again["cluster"], file["cluster"]);
+        let assert = next("event.json", "--event").assert().success();
+        let again: Value = serde_json::from_str(&stdout(&assert)).unwrap();
+        assert_eq!((&again["cluster"], &again["contract"]), (&file["cluster"], &contract));
+        assert_eq!(stderr(&assert).contains("the event does not name its contract"), contract.is_null());
     }
     let changed = |change: &dyn Fn(&mut Value)| {
         let mut receipt = receipt["result"].clone();
@@ -417,7 +419,21 @@ fn receipts_and_events_give_the_next_snapshot() {
         (&|receipt| receipt["status"] = json!(null), "tx.receipt"),
         (&|receipt| receipt["logs"] = json!([]), "tx.receipt"),
         (&|receipt| receipt["logs"][0]["removed"] = json!(true), "tx.receipt"),
+        (&|receipt| receipt["logs"][0]["removed"] = json!("true"), "tx.receipt"),
+        (&|receipt| receipt["logs"][0]["removed"] = json!(1), "tx.receipt"),
         (&|receipt| receipt["logs"][0]["data"] = json!("0x1234"), "tx.receipt"),
+        // Bytes behind the end, and in the padding.
+        (
+            &|receipt| receipt["logs"][1]["data"] = json!(format!("{}00", text(&receipt["logs"][1]["data"]))),
+            "tx.receipt",
+        ),
+        (
+            &|receipt| {
+                let data = text(&receipt["logs"][1]["data"]).to_owned();
+                receipt["logs"][1]["data"] = json!(format!("{}ff", &data[..data.len() - 2]));
+            },
+            "tx.receipt",
+        ),
         (&|receipt| receipt["logs"][0]["topics"][1] = json!("0x12"), "tx.receipt"),
         (
             &|receipt| receipt["logs"].as_array_mut().unwrap().iter_mut().for_each(|log| log["address"] = json!(OWNER)),
@@ -437,6 +453,68 @@ fn receipts_and_events_give_the_next_snapshot() {
     refused(&mut mainnet, 1, "tx.receipt");
     next("receipt.json", "--receipt").args(["--out", "c.json"]).assert().success();
     refused(next("receipt.json", "--receipt").args(["--out", "c.json"]), 1, "output.exists");
+}
+
+/// The order of a list means nothing: what counts is where the events stand in the chain.
+#[test]
+fn the_last_event_is_the_last_of_the_chain() {
+    let folder = workshop();
+    let here = folder.path();
+    let event = |block: u64, log: u64, count: u32| {
+        json!({"eventName": "ValidatorAdded", "blockNumber": block, "logIndex": log, "transactionIndex": log / 10,
+            "address": HOODI, "args": {"owner": OWNER, "operatorIds": [12, 34, 56, 78], "cluster": {"validatorCount": count,
+            "networkFeeIndex": "5", "index": "7", "active": true, "balance": count.to_string()}}})
+    };
+    let with = |mut event: Value, name: &str, value: Value| {
+        event[name] = value;
+        event
+    };
+    let of = |mut event: Value, name: &str, value: Value| {
+        event["args"][name] = value;
+        event
+    };
+    let next = |events: Value, more: &[&str]| {
+        put(here, "events.json", &events);
+        let mut command = tx(here, &["next", "--network", "hoodi", "--event", "events.json"]);
+        command.args(more);
+        command
+    };
+    let count = |events: Value, more: &[&str]| -> (Value, Value) {
+        let file: Value = serde_json::from_str(&stdout(&next(events, more).assert().success())).unwrap();
+        (file["cluster"]["validatorCount"].clone(), file["block"].clone())
+    };
+    let last = event(70, 3, 9);
+    for events in [
+        json!([last, event(69, 44, 8), event(70, 2, 7)]),
+        json!([event(70, 2, 7), last, event(69, 44, 8)]),
+        json!([event(69, 44, 8), with(event(71, 0, 4), "removed", json!(true)), last]),
+        // The same event twice is one event; others have no snapshot, or are another contract's.
+        json!([last, last, {"eventName": "FeeRecipientAddressUpdated", "args": {"owner": OWNER}}]),
+        json!([with(event(72, 0, 4), "address", json!(OWNER)), last]),
+        json!([with(with(last.clone(), "blockNumber", json!("0x46")), "logIndex", json!("3")), event(70, 2, 7)]),
+    ] {
+        assert_eq!(count(events, &[]), (json!(9), json!(70)));
+    }
+    let other = of(event(90, 1, 1), "operatorIds", json!([1, 2, 3, 4]));
+    let stranger = of(event(91, 1, 2), "owner", json!("0x52908400098527886E0F7030069857D2E4169EE7"));
+    assert_eq!(count(json!([other, last]), &["--operator-ids", "34,12,78,56"]).0, json!(9));
+    assert_eq!(count(json!([last, stranger]), &["--owner", OWNER]).0, json!(9));
+    for (events, words) in [
+        (json!([last, other]), "2 clusters"),
+        (json!([last, stranger]), "2 clusters"),
+        (json!([last, with(event(70, 2, 7), "blockNumber", Value::Null)]), "not all of them say"),
+        (json!([last, with(event(70, 2, 7), "logIndex", Value::Null)]), "not all of them say"),
+        (json!([last, event(70, 3, 7)]), "block 70 as log 3"),
+        (json!([last, with(event(70, 2, 7), "transactionIndex", json!(1))]), "earlier transaction"),
+        (json!([with(last.clone(), "removed", json!(true))]), "no event in it"),
+        (json!([with(last.clone(), "removed", json!("perhaps"))]), "removed"),
+        (json!([with(last.clone(), "address", json!(OWNER))]), "other contracts"),
+        (json!([last, with(event(72, 0, 4), "eventName", json!("ClusterHalved"))]), "ClusterHalved"),
+        (json!([]), "no event in it"),
+    ] {
+        let said = refused(&mut next(events, &[]), 1, "tx.receipt");
+        assert!(said.contains(words), "{words}: {said}");
+    }
 }
 
 #[test]

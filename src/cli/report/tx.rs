@@ -45,6 +45,9 @@ impl Failure {
         match error {
             ReceiptError::Failed => failure.hint("decode the revert data with `dvkey tx decode` to see the reason"),
             ReceiptError::Pending => failure.hint("wait until the transaction is in a block, and ask the node again"),
+            ReceiptError::Unordered => {
+                failure.hint("give them as eth_getLogs answers, or the last one alone, or the receipt with --receipt")
+            }
             ReceiptError::NoEvent => failure.hint("is it the right transaction, and the right --network?"),
             _ => failure,
         }

@@ -4,7 +4,7 @@
 use dvkey::format::cluster_snapshot::{self, ClusterSnapshot};
 use dvkey::format::json::{self, Field};
 use dvkey::format::network::Network;
-use dvkey::format::receipt::{ClusterEvent, Receipt};
+use dvkey::format::receipt::{self, ClusterEvent, Receipt};
 use dvkey_fuzz::assert_harmless;
 use libfuzzer_sys::fuzz_target;
 
@@ -16,10 +16,18 @@ fuzz_target!(|bytes: &[u8]| {
     match Receipt::from_json(&document, None) {
         Ok(receipt) => {
             assert!(!receipt.events.is_empty());
-            let latest = receipt.latest();
-            assert!(!latest.is_empty() && latest.len() <= receipt.events.len());
-            latest.into_iter().for_each(kept);
+            let clusters = receipt.clusters();
+            assert!(!clusters.is_empty() && clusters.len() <= receipt.events.len());
+            receipt.events.iter().for_each(kept);
         }
+        Err(error) => assert_harmless(&error.to_string()),
+    }
+    let contract = Network::Hoodi.ssv_contract().parse().expect("an address");
+    match receipt::events_from_json(&document, contract) {
+        Ok(events) => match receipt::last_of(&events.iter().collect::<Vec<_>>()) {
+            Ok(last) => assert!(events.iter().all(|event| event.place <= last.place)),
+            Err(error) => assert_harmless(&error.to_string()),
+        },
         Err(error) => assert_harmless(&error.to_string()),
     }
     match ClusterEvent::from_json(&Field::root(&document)) {

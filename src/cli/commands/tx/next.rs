@@ -14,7 +14,7 @@ use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::format::cluster_snapshot::{self, ClusterSnapshot};
 use crate::format::contract::call::Asset;
-use crate::format::json::{self, Field, Json};
+use crate::format::json;
 use crate::format::network::Network;
 use crate::format::receipt::{self, ClusterEvent, Receipt};
 use crate::store::output_dir::OutputDir;
@@ -34,16 +34,26 @@ pub(super) fn run(arguments: &NextArguments, printer: &Printer) -> Result<Exit, 
         }
         Receipt::from_json(&document, Some(contract_of(network)))
     } else {
-        event(&document)
+        receipt::events_from_json(&document, contract_of(network)).map(|events| Receipt {
+            transaction: None,
+            block: None,
+            events,
+        })
     };
     let receipt = receipt.map_err(|error| Failure::receipt(&name, &error))?;
-    let event = choose(&receipt, arguments)?;
+    let events = choose(&receipt, arguments)?;
+    let event = match events.as_slice() {
+        // A receipt was put into the chain's order when it was read.
+        [.., last] if arguments.receipt.is_some() => *last,
+        _ => receipt::last_of(&events).map_err(|error| Failure::receipt(&name, &error))?,
+    };
     if let Some(contract) = event.contract
         && contract != contract_of(network)
     {
         return Err(Failure::new(Code::TxReceipt, format!("{name}: the event is of another contract"))
             .cause(format!("the event is of {contract}, the contract on {network} is {}", contract_of(network))));
     }
+    let receipt = Receipt { block: receipt.block.or(event.place.map(|place| place.block)), ..receipt.clone() };
     let written = cluster_snapshot::write(event, network, receipt.block, receipt.transaction.as_deref())
         .map_err(|error| Failure::new(Code::InternalSelfCheck, error.to_string()))?;
     // What is read from the file must be what the event said.
@@ -55,45 +65,32 @@ pub(super) fn run(arguments: &NextArguments, printer: &Printer) -> Result<Exit, 
         let why = said.err().map_or_else(|| "the snapshot did not survive being written".to_owned(), |e| e.to_string());
         return Err(Failure::new(Code::TxReceipt, format!("{name}: {why}")));
     }
-    show(event, &receipt, network, printer);
+    show(event, &receipt, arguments.receipt.is_some(), network, printer);
     put(arguments, written, printer)
 }
 
-fn event(document: &Json) -> Result<Receipt, receipt::ReceiptError> {
-    let root = Field::root(document);
-    let events = match document {
-        // In the order of the chain, as eth_getLogs answers.
-        Json::Array(_) => root.elements()?.iter().map(ClusterEvent::from_json).collect::<Result<Vec<_>, _>>()?,
-        _ => vec![ClusterEvent::from_json(&root)?],
-    };
-    if events.is_empty() {
-        return Err(receipt::ReceiptError::NoEvent);
-    }
-    Ok(Receipt { transaction: None, block: None, events })
-}
-
-/// The one cluster that it is about, or the one that was asked for.
-fn choose<'r>(receipt: &'r Receipt, arguments: &NextArguments) -> Result<&'r ClusterEvent, Failure> {
+/// The events of the one cluster that it is about, or of the one that was asked for.
+fn choose<'r>(receipt: &'r Receipt, arguments: &NextArguments) -> Result<Vec<&'r ClusterEvent>, Failure> {
     let owner = arguments.owner.as_deref().map(|text| address("--owner", text)).transpose()?;
     let operators = super::numbers(&operator_ids(&arguments.operator_ids)?);
-    let mut latest = receipt.latest();
-    latest.retain(|event| {
+    let clusters = receipt.clusters();
+    let fits = |event: &ClusterEvent| {
         owner.is_none_or(|owner| owner == event.owner) && (operators.is_empty() || operators == event.operators)
-    });
+    };
     let list = |failure: Failure| {
-        receipt.latest().iter().fold(failure, |failure, event| {
+        clusters.iter().fold(failure, |failure, event| {
             failure.cause(format!("owner {}, operators {}", event.owner, words::listed(&event.operators)))
         })
     };
-    match latest.as_slice() {
-        [only] => Ok(only),
-        [] => Err(list(Failure::new(Code::TxReceipt, "it is about other clusters"))),
-        _ => Err(list(Failure::new(Code::TxReceipt, format!("it is about {} clusters", latest.len())))
+    match clusters.iter().filter(|event| fits(event)).count() {
+        1 => Ok(receipt.events.iter().filter(|event| fits(event)).collect()),
+        0 => Err(list(Failure::new(Code::TxReceipt, "it is about other clusters"))),
+        several => Err(list(Failure::new(Code::TxReceipt, format!("it is about {several} clusters")))
             .hint("say which with --operator-ids and --owner")),
     }
 }
 
-fn show(event: &ClusterEvent, receipt: &Receipt, network: Network, printer: &Printer) {
+fn show(event: &ClusterEvent, receipt: &Receipt, one_transaction: bool, network: Network, printer: &Printer) {
     let mut lines: Vec<Line> = where_to(network);
     lines.push(("owner", event.owner.to_string()));
     lines.push(("operators", words::listed(&event.operators)));
@@ -108,8 +105,14 @@ fn show(event: &ClusterEvent, receipt: &Receipt, network: Network, printer: &Pri
     lines.extend(receipt.block.map(|block| ("block", block.to_string())));
     printer.message(&tone(Tone::Bold, &format!("The cluster after {}", event.name)));
     print_lines(&lines, printer, |line| printer.message(line));
+    if event.contract.is_none() {
+        printer.message(&format!(
+            "  the event does not name its contract: that it is the one on {network} is --network's word, and the snapshot \
+             does not say it"
+        ));
+    }
     let added = receipt.events.iter().filter(|event| event.name == "ValidatorAdded").count();
-    if added > 0 {
+    if one_transaction && added > 0 {
         printer.message(&format!("  registered {added}, each of which used a registration nonce"));
     }
     printer.message("the snapshot holds until the next transaction about this cluster, whoever sends it");
