@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dvkey_ceremony::Address;
 
-use super::json::{self, Field, FieldError, Json};
+use super::json::{self, Field, FieldError, FieldProblem, Json};
 use super::operators::{OperatorsError, read_id};
 use super::transaction::quantity;
 
@@ -72,8 +72,16 @@ impl OperatorStates {
 }
 
 fn state(entry: &Field<'_>) -> Result<OperatorState, FieldError> {
+    // A flag that is no boolean is not read as no: "true" and 1 mean the contrary.
     let flag = |names: &[&str]| -> Result<bool, FieldError> {
-        Ok(entry.any_of(names)?.is_some_and(|field| *field.value == Json::Bool(true)))
+        let Some(field) = entry.any_of(names)? else { return Ok(false) };
+        match field.value {
+            Json::Bool(flag) => Ok(*flag),
+            other => {
+                let found = other.kind().to_owned();
+                Err(field.error(FieldProblem::Kind { wanted: "true or false", found }))
+            }
+        }
     };
     let mut whitelisted = None;
     if let Some(list) = entry.any_of(&["whitelist_addresses", "whitelisted"])? {
@@ -122,5 +130,23 @@ mod tests {
         let twice = r#"[{"id":1},{"id":"1"}]"#;
         assert!(matches!(OperatorStates::parse(twice.as_bytes()), Err(OperatorsError::DuplicateId(_))));
         assert_eq!(OperatorStates::parse(b"{}"), Err(OperatorsError::UnknownShape));
+    }
+
+    #[test]
+    fn a_flag_is_a_boolean_or_nothing() {
+        for name in ["is_private", "isPrivate", "is_deleted", "removed"] {
+            for (value, holds) in [("true", Some(true)), ("false", Some(false)), ("null", Some(false))] {
+                let states = OperatorStates::parse(format!(r#"[{{"id":1,"{name}":{value}}}]"#).as_bytes()).unwrap();
+                let state = states.get(1).unwrap();
+                assert_eq!(Some(state.private || state.removed), holds, "{name} {value}");
+            }
+            for value in [r#""true""#, r#""false""#, "1", "0", "[]", "{}", r#""""#] {
+                let refused = OperatorStates::parse(format!(r#"[{{"id":1,"{name}":{value}}}]"#).as_bytes());
+                assert!(
+                    matches!(&refused, Err(OperatorsError::Field(error)) if error.path == format!("[0].{name}")),
+                    "{name} {value}: {refused:?}"
+                );
+            }
+        }
     }
 }

@@ -144,7 +144,7 @@ fn rejection_code(error: &Rejection) -> Code {
         | Rejection::SsvPrecision(_)
         | Rejection::FeeTooLarge(_)
         | Rejection::NotPayable(_) => Code::TxAmount,
-        Rejection::NoAddresses | Rejection::ZeroAddress => Code::TxAddress,
+        Rejection::NoAddresses | Rejection::ZeroAddress | Rejection::SsvContract(..) => Code::TxAddress,
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use dvkey_ceremony::{Address, PublicKey, Threshold};
 
-use super::contract_of;
 use super::costs::Costs;
+use super::{contract_of, network_of};
 use crate::format::amount::Wei;
 use crate::format::cluster_snapshot::ClusterSnapshot;
 use crate::format::contract::call::{Asset, Call, OperatorAction, OperatorsAction};
@@ -194,6 +194,9 @@ pub enum Rejection {
     /// The zero address.
     #[error("the zero address is nobody's")]
     ZeroAddress,
+    /// The SSV contract has no way to pay out what it is sent as rewards.
+    #[error("{0} is the SSV contract on {1}: it keeps what it is sent, and nobody could take it out")]
+    SsvContract(Address, Network),
     /// Ether with a call that takes none.
     #[error("{0} takes no ether")]
     NotPayable(&'static str),
@@ -284,7 +287,10 @@ pub fn check(call: &Call, value: Wei, context: &Context<'_>) -> Result<(), Rejec
             // What was sent becomes the balance; the SSV goes back to the owner.
             solvent(value, cluster.validator_count, 0, context.costs)
         }
-        Call::FeeRecipient(recipient) => named(*recipient),
+        Call::FeeRecipient(recipient) => {
+            named(*recipient)?;
+            network_of(*recipient).map_or(Ok(()), |network| Err(Rejection::SsvContract(*recipient, network)))
+        }
         Call::RegisterOperator { fee, .. } => fee_fits(*fee),
         Call::Operator { id, action } => operator(*id, *action),
         Call::Operators { ids, action } => several_operators(ids, action),

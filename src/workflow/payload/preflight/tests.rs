@@ -313,6 +313,16 @@ fn operators_keep_their_rules() {
 }
 
 #[test]
+fn rewards_do_not_go_where_nobody_can_take_them_out() {
+    assert_eq!(check(&Call::FeeRecipient(owner()), Wei::ZERO, &context(None)), Ok(()));
+    for network in Network::ALL {
+        let contract = contract_of(network);
+        let rejection = Rejection::SsvContract(contract, network);
+        assert_eq!(check(&Call::FeeRecipient(contract), Wei::ZERO, &context(None)), Err(rejection));
+    }
+}
+
+#[test]
 fn contracts_are_told_apart() {
     for network in Network::ALL {
         assert!(!contract_of(network).is_zero());
