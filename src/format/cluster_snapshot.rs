@@ -37,6 +37,15 @@ pub struct ClusterSnapshot {
     pub block: Option<u64>,
 }
 
+/// Which cluster is meant, as far as that is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Its operators, ascending; none where they are not known.
+    pub operators: &'a [OperatorId],
+    /// Whose cluster.
+    pub owner: Option<Address>,
+}
+
 /// Why a file gives no snapshot.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SnapshotError {
@@ -62,7 +71,7 @@ pub enum SnapshotError {
     #[error("it holds {0} clusters, and it is not clear which is meant")]
     Several(usize),
     /// The file says one thing twice, and differently.
-    #[error("the two forms of the snapshot in it differ")]
+    #[error("it says one thing about the cluster twice, and differently")]
     Differ,
     /// None of the known shapes.
     #[error("no cluster snapshot was found in it")]
@@ -135,12 +144,12 @@ impl ClusterSnapshot {
     ///
     /// # Errors
     /// [`SnapshotError`].
-    pub fn parse(bytes: &[u8], wanted: &[OperatorId]) -> Result<Self, SnapshotError> {
+    pub fn parse(bytes: &[u8], wanted: Wanted<'_>) -> Result<Self, SnapshotError> {
         let document = json::parse(bytes)?;
         Self::from_json(&document, wanted)
     }
 
-    fn from_json(document: &Json, wanted: &[OperatorId]) -> Result<Self, SnapshotError> {
+    fn from_json(document: &Json, wanted: Wanted<'_>) -> Result<Self, SnapshotError> {
         let root = Field::root(document);
         if let Json::Array(_) = document {
             return Self::from_tuple(&root);
@@ -175,20 +184,22 @@ impl ClusterSnapshot {
             {
                 return Err(SnapshotError::Differ);
             }
-            let block = answer.optional("block")?.map(|block| block.integer()).transpose()?;
-            return Ok(Self { block, ..found });
+            return found.merged(&described(&answer)?);
         }
         if let Some(cluster) = answer.optional("cluster")? {
             let mut found = match cluster.value {
                 Json::Object(_) => Self { snapshot: tuple(&cluster)?, ..described(&cluster)? },
                 _ => Self::from_tuple(&cluster)?,
             };
+            // ssv-scanner as a library says what it was asked for beside the snapshot, and the snapshot again as a text.
             if let Some(payload) = answer.optional("payload")? {
-                found.owner = super::transaction::address(&payload, "Owner")?;
+                found = found.merged(&described(&payload)?)?;
+                let again = payload.optional("Data")?.map(|again| again.text()).transpose()?;
+                if again.is_some_and(|again| again != listed(&found.snapshot)) {
+                    return Err(SnapshotError::Differ);
+                }
             }
-            let around = described(&answer)?;
-            found.owner = found.owner.or(around.owner);
-            found.operators = found.operators.or(around.operators);
+            let found = found.merged(&described(&answer)?)?;
             return Ok(Self { block: block.or(found.block), ..found });
         }
         if answer.value.get("validatorCount").is_some() {
@@ -199,6 +210,25 @@ impl ClusterSnapshot {
 
     fn from_tuple(cluster: &Field<'_>) -> Result<Self, SnapshotError> {
         Ok(Self { snapshot: tuple(cluster)?, ..NOTHING_KNOWN })
+    }
+
+    /// What two places of one source say of a cluster, together.
+    fn merged(self, other: &Self) -> Result<Self, SnapshotError> {
+        fn both<T: Clone + PartialEq>(one: Option<T>, other: &Option<T>) -> Result<Option<T>, SnapshotError> {
+            match (one, other) {
+                (Some(one), Some(other)) if one != *other => Err(SnapshotError::Differ),
+                (one, other) => Ok(one.or_else(|| other.clone())),
+            }
+        }
+        Ok(Self {
+            snapshot: self.snapshot,
+            owner: both(self.owner, &other.owner)?,
+            operators: both(self.operators, &other.operators)?,
+            chain_id: both(self.chain_id, &other.chain_id)?,
+            contract: both(self.contract, &other.contract)?,
+            asset: both(self.asset, &other.asset)?,
+            block: both(self.block, &other.block)?,
+        })
     }
 
     /// The snapshot that an event left.
@@ -279,20 +309,28 @@ pub(super) fn tuple(cluster: &Field<'_>) -> Result<Snapshot, FieldError> {
 
 /// What a source says about the cluster besides the five values.
 fn described(cluster: &Field<'_>) -> Result<ClusterSnapshot, SnapshotError> {
-    let owner = match cluster.any_of(&["owner", "ownerAddress"])? {
+    let owner = match cluster.any_of(&["owner", "ownerAddress", "Owner"])? {
         Some(owner) if matches!(owner.value, Json::Object(_)) => super::transaction::address(&owner, "id")?,
         Some(owner) => super::transaction::address(cluster, owner.path().rsplit('.').next().unwrap_or("owner"))?,
         None => None,
     };
     let mut operators = None;
-    if let Some(list) = cluster.any_of(&["operatorIds", "operators"])? {
+    if let Some(list) = cluster.any_of(&["operatorIds", "operators", "Operators"])? {
         let mut ids = Vec::new();
-        for element in list.elements()? {
-            let id = match element.value {
-                Json::Object(_) => element.get("id")?,
-                _ => element,
-            };
-            ids.push(read_id(&id)?);
+        if let Json::String(text) = list.value {
+            // ssv-scanner joins them.
+            for id in text.split(',') {
+                let problem = |problem| OperatorsError::Id { path: list.path().to_owned(), problem };
+                ids.push(id.trim().parse().map_err(problem)?);
+            }
+        } else {
+            for element in list.elements()? {
+                let id = match element.value {
+                    Json::Object(_) => element.get("id")?,
+                    _ => element,
+                };
+                ids.push(read_id(&id)?);
+            }
         }
         ids.sort_unstable();
         operators = Some(ids);
@@ -305,33 +343,48 @@ fn described(cluster: &Field<'_>) -> Result<ClusterSnapshot, SnapshotError> {
             _ => None,
         },
     };
-    let whole = |name: &str| cluster.optional(name)?.map(|field| field.integer()).transpose();
+    let whole = |names: &[&str]| cluster.any_of(names)?.map(|field| field.integer()).transpose();
     Ok(ClusterSnapshot {
         owner,
         operators,
-        chain_id: whole("chainId")?,
+        chain_id: whole(&["chainId"])?,
         contract: super::transaction::address(cluster, "contract")?,
         asset,
-        block: whole("block")?,
+        block: whole(&["block", "Block"])?,
         ..NOTHING_KNOWN
     })
 }
 
-/// The one cluster of a list, or the one with these operators.
-fn pick(list: &Field<'_>, wanted: &[OperatorId]) -> Result<ClusterSnapshot, SnapshotError> {
+/// The one cluster of a list, or the one that is meant: of several, only one that names the operators that are wanted, and
+/// no other owner, is the one.
+fn pick(list: &Field<'_>, wanted: Wanted<'_>) -> Result<ClusterSnapshot, SnapshotError> {
     let elements = list.elements()?;
+    let asked = !wanted.operators.is_empty() || wanted.owner.is_some();
     let mut matching = Vec::new();
     for element in &elements {
         let cluster = described(element)?;
-        if elements.len() == 1 || cluster.operators.as_deref() == Some(wanted) {
+        let owner = match (cluster.owner, wanted.owner) {
+            (Some(found), Some(wanted)) => found == wanted,
+            (None, Some(_)) => !wanted.operators.is_empty(),
+            (_, None) => true,
+        };
+        let operators = wanted.operators.is_empty() || cluster.operators.as_deref() == Some(wanted.operators);
+        if elements.len() == 1 || (asked && owner && operators) {
             matching.push((cluster, element));
         }
     }
     match matching.as_slice() {
         [(cluster, element)] => Ok(ClusterSnapshot { snapshot: tuple(element)?, ..cluster.clone() }),
-        [] if elements.is_empty() || !wanted.is_empty() => Err(SnapshotError::NoCluster),
-        _ => Err(SnapshotError::Several(elements.len())),
+        [] if elements.is_empty() || asked => Err(SnapshotError::NoCluster),
+        [] => Err(SnapshotError::Several(elements.len())),
+        several => Err(SnapshotError::Several(several.len())),
     }
+}
+
+/// The five values as ssv-scanner joins them.
+fn listed(snapshot: &Snapshot) -> String {
+    let Snapshot { validator_count, network_fee_index, index, active, balance } = snapshot;
+    format!("{validator_count},{network_fee_index},{index},{active},{}", balance.get())
 }
 
 fn subgraph_block(answer: &Field<'_>) -> Result<Option<u64>, FieldError> {

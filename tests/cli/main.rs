@@ -28,6 +28,7 @@ mod refusals;
 mod split;
 mod terminal;
 mod tx;
+mod tx_cluster;
 mod verify;
 
 use std::path::Path;

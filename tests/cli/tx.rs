@@ -7,44 +7,44 @@ use serde_json::{Value, json};
 use crate::support::{fixture, text, vectors};
 use crate::{OWNER, dvkey, objects, read_json, split, stderr, stdout, workshop};
 
-const HOODI: &str = "0x58410Bef803ECd7E63B23664C586A6DB72DAf59c";
+pub(crate) const HOODI: &str = "0x58410Bef803ECd7E63B23664C586A6DB72DAf59c";
 
 /// A workshop with a split of three keys, nonces 7 to 9.
-fn split_workshop() -> tempfile::TempDir {
+pub(crate) fn split_workshop() -> tempfile::TempDir {
     let folder = workshop();
     split(folder.path(), "keystores", &[]).assert().success();
     folder
 }
 
-fn tx(folder: &Path, arguments: &[&str]) -> assert_cmd::Command {
+pub(crate) fn tx(folder: &Path, arguments: &[&str]) -> assert_cmd::Command {
     let mut command = dvkey(folder);
     command.arg("tx").args(arguments);
     command
 }
 
-fn register(folder: &Path, options: &[&str]) -> assert_cmd::Command {
+pub(crate) fn register(folder: &Path, options: &[&str]) -> assert_cmd::Command {
     let mut command = tx(folder, &["register", "out/keyshares.json", "--network", "hoodi"]);
     command.args(options);
     command
 }
 
-fn refused(command: &mut assert_cmd::Command, exit: i32, code: &str) -> String {
+pub(crate) fn refused(command: &mut assert_cmd::Command, exit: i32, code: &str) -> String {
     let said = stderr(&command.assert().code(exit));
     assert!(said.contains(&format!("code: {code} ")), "{code} was expected:\n{said}");
     said
 }
 
-fn cluster(count: u32, active: bool) -> Value {
+pub(crate) fn cluster(count: u32, active: bool) -> Value {
     json!({"schema": "dvkey.cluster/1", "chainId": 560_048, "contract": HOODI, "owner": OWNER,
         "operatorIds": [12, 34, 56, 78], "cluster": {"validatorCount": count, "networkFeeIndex": "5", "index": "7",
         "active": active, "balance": "2000000000000000000"}})
 }
 
-fn put(folder: &Path, name: &str, value: &Value) {
+pub(crate) fn put(folder: &Path, name: &str, value: &Value) {
     std::fs::write(folder.join(name), value.to_string()).unwrap();
 }
 
-const NEW: [&str; 3] = ["--new-cluster", "--value", "1.5ether"];
+pub(crate) const NEW: [&str; 3] = ["--new-cluster", "--value", "1.5ether"];
 
 #[test]
 fn three_forms_say_the_same() {

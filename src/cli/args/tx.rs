@@ -315,7 +315,7 @@ pub(crate) struct ClusterArguments {
     /// The cluster's snapshot: from dvkey tx next, ssv-scanner, the subgraph, an event
     #[arg(long, value_name = "FILE")]
     pub(crate) cluster: PathBuf,
-    /// Its operators, where the snapshot does not name them
+    /// Its operators, where nothing else names them; compared where a file does
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub(crate) operator_ids: Vec<String>,
     /// Its owner, where the snapshot does not name it; compared where it does
@@ -368,8 +368,8 @@ pub(crate) struct ExitArguments {
     /// Validator public keys, or files of them: a keyshares file, or one key a line
     #[arg(required = true, value_name = "PUBKEY_OR_FILE")]
     pub(crate) validators: Vec<String>,
-    /// The operators that the validators are registered with
-    #[arg(long, required = true, value_name = "ID,…", value_delimiter = ',')]
+    /// The operators that the validators are registered with, where no keyshares file names them; compared where one does
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub(crate) operator_ids: Vec<String>,
     #[command(flatten)]
     pub(crate) payload: PayloadArguments,

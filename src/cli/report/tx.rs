@@ -30,7 +30,7 @@ impl Failure {
         let failure = Self::new(Code::TxSnapshot, format!("{path}: {error}"));
         match error {
             SnapshotError::NoCluster => failure.hint("if the owner has never had this cluster: --new-cluster"),
-            SnapshotError::Several(_) => failure.hint("say which with --operator-ids"),
+            SnapshotError::Several(_) => failure.hint("say which with --operator-ids and --owner"),
             SnapshotError::Event(error) => Self::receipt(path, error),
             SnapshotError::UnknownShape => {
                 failure.hint("`dvkey explain tx.snapshot` lists the sources and how to ask them")

@@ -8,10 +8,10 @@ use super::chunk::most_registered;
 use super::preflight::{self, Context, Rejection};
 use super::{Payload, network_of};
 use crate::format::amount::Wei;
-use crate::format::cluster_snapshot::ClusterSnapshot;
+use crate::format::cluster_snapshot::{ClusterSnapshot, Wanted};
 use crate::format::contract::call::{Call, Registrations};
 use crate::format::contract::snapshot::Snapshot;
-use crate::format::keyshares::KeysharesFile;
+use crate::format::keyshares::{Item, KeysharesFile};
 use crate::format::network::Network;
 use crate::format::operator_state::OperatorStates;
 use crate::workflow::payload::costs::Costs;
@@ -27,8 +27,6 @@ pub struct Request<'a> {
     pub owner: Option<Address>,
     /// The nonce that its first validator should have.
     pub nonce: Option<Nonce>,
-    /// The cluster's snapshot; none for a cluster that is new.
-    pub cluster: Option<&'a ClusterSnapshot>,
     /// The ether that goes with the call.
     pub value: Wei,
     /// Where to go on.
@@ -101,16 +99,27 @@ pub enum RegisterError {
     Rejected(#[from] Rejection),
 }
 
-/// Judges the file and builds the call.
+/// A file that passed, and its call that is to be built: what is known before anybody has looked at a snapshot.
+#[derive(Debug)]
+pub struct Chosen<'a> {
+    items: Vec<&'a Item>,
+    nonces: Vec<u16>,
+    chunks: Vec<Chunk>,
+    built: Chunk,
+    owner: Address,
+    network_confirmed: bool,
+}
+
+/// Judges the file and chooses the call.
 ///
 /// # Errors
 /// [`RegisterError`].
-pub fn plan(
-    file: &KeysharesFile,
+pub fn choose<'a>(
+    file: &'a KeysharesFile,
     beside: Option<&Beside>,
     request: &Request<'_>,
     jobs: usize,
-) -> Result<Plan, RegisterError> {
+) -> Result<Chosen<'a>, RegisterError> {
     let network = request.network;
     if !network.has_v2_contract() {
         return Err(Rejection::VersionOne { network, function: "registerValidator" }.into());
@@ -136,39 +145,61 @@ pub fn plan(
     if nonces.len() != items.len() {
         return Err(RegisterError::CannotJudge(Box::new(report), Unknown::OwnerNonce));
     }
-    let sets: Vec<_> = items.iter().map(|item| item.payload.operator_ids.as_slice()).collect();
-    let chunks = cut(&sets, &nonces, request.most);
+    let chunks = cut(&sets(&items), &nonces, request.most);
     let built = pick(&chunks, &nonces, request.from_nonce)?;
-    if request.cluster.is_none()
-        && let Some(nonce) = made_by(&sets, &nonces, built.range.start, &built.operators)
-    {
-        return Err(RegisterError::MadeEarlier(nonce));
+    let network_confirmed = report.result(Check::Network).is_some_and(|result| result.held > 0);
+    Ok(Chosen { items, nonces, chunks, built, owner, network_confirmed })
+}
+
+impl Chosen<'_> {
+    /// The cluster that the call is about: a later call of the file may be about another than the first.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted<'_> {
+        Wanted { operators: &self.built.operators, owner: Some(self.owner) }
     }
 
-    let chosen: Vec<_> = items.get(built.range.clone()).unwrap_or_default().iter().map(|item| &item.payload).collect();
-    let validators = match chosen.as_slice() {
-        [only] => Registrations::One(only.public_key.clone(), only.shares_data.clone()),
-        several => Registrations::Many(
-            several.iter().map(|payload| payload.public_key.clone()).collect(),
-            several.iter().map(|payload| payload.shares_data.clone()).collect(),
-        ),
-    };
-    let cluster = request.cluster.map_or(Snapshot::NEW, |source| source.snapshot);
-    let operators = built.operators.iter().map(|id| id.get()).collect();
-    let call = Call::Register { validators, operators, cluster };
-    let context = Context {
-        network,
-        owner: Some(owner),
-        source: request.cluster,
-        operators: request.operators,
-        limit: request.limit,
-        costs: request.costs,
-    };
-    preflight::check(&call, request.value, &context)?;
-    let payload = Payload { network, call, value: request.value };
-    debug_assert_eq!(network_of(payload.to()), Some(network));
-    let network_confirmed = report.result(Check::Network).is_some_and(|result| result.held > 0);
-    Ok(Plan { chunks, built, payload, owner, network_confirmed })
+    /// Builds the call, into the cluster of the snapshot, or into a new one without.
+    ///
+    /// # Errors
+    /// [`RegisterError`].
+    pub fn build(self, cluster: Option<&ClusterSnapshot>, request: &Request<'_>) -> Result<Plan, RegisterError> {
+        let Self { items, nonces, chunks, built, owner, network_confirmed } = self;
+        let network = request.network;
+        if cluster.is_none()
+            && let Some(nonce) = made_by(&sets(&items), &nonces, built.range.start, &built.operators)
+        {
+            return Err(RegisterError::MadeEarlier(nonce));
+        }
+        let chosen: Vec<_> =
+            items.get(built.range.clone()).unwrap_or_default().iter().map(|item| &item.payload).collect();
+        let validators = match chosen.as_slice() {
+            [only] => Registrations::One(only.public_key.clone(), only.shares_data.clone()),
+            several => Registrations::Many(
+                several.iter().map(|payload| payload.public_key.clone()).collect(),
+                several.iter().map(|payload| payload.shares_data.clone()).collect(),
+            ),
+        };
+        let operators = built.operators.iter().map(|id| id.get()).collect();
+        let snapshot = cluster.map_or(Snapshot::NEW, |source| source.snapshot);
+        let call = Call::Register { validators, operators, cluster: snapshot };
+        let context = Context {
+            network,
+            owner: Some(owner),
+            source: cluster,
+            operators: request.operators,
+            limit: request.limit,
+            costs: request.costs,
+        };
+        preflight::check(&call, request.value, &context)?;
+        let payload = Payload { network, call, value: request.value };
+        debug_assert_eq!(network_of(payload.to()), Some(network));
+        Ok(Plan { chunks, built, payload, owner, network_confirmed })
+    }
+}
+
+/// The operators of each validator.
+fn sets<'a>(items: &[&'a Item]) -> Vec<&'a [OperatorId]> {
+    items.iter().map(|item| item.payload.operator_ids.as_slice()).collect()
 }
 
 /// The nonce of the first validator before `start` that has these operators: nonces are used in order, so that its

@@ -1,7 +1,7 @@
 //! Receipts, events and cluster snapshots: nothing is made up, and our own file says what the event said.
 #![no_main]
 
-use dvkey::format::cluster_snapshot::{self, ClusterSnapshot};
+use dvkey::format::cluster_snapshot::{self, ClusterSnapshot, Wanted};
 use dvkey::format::json::{self, Field};
 use dvkey::format::network::Network;
 use dvkey::format::receipt::{self, ClusterEvent, Receipt};
@@ -9,7 +9,7 @@ use dvkey_fuzz::assert_harmless;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Err(error) = ClusterSnapshot::parse(bytes, &[]) {
+    if let Err(error) = ClusterSnapshot::parse(bytes, Wanted::default()) {
         assert_harmless(&error.to_string());
     }
     let Ok(document) = json::parse(bytes) else { return };
@@ -39,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
 fn kept(event: &ClusterEvent) {
     let written = cluster_snapshot::write(event, Network::Hoodi, Some(7), Some("0x00")).expect("a file");
     let lawful = event.operators.iter().all(|id| *id != 0);
-    let read = match ClusterSnapshot::parse(&written, &[]) {
+    let read = match ClusterSnapshot::parse(&written, Wanted::default()) {
         Ok(read) => read,
         Err(_) => return assert!(!lawful),
     };

@@ -1,13 +1,12 @@
 //! `dvkey tx remove`, `exit`, `deposit`, `withdraw`, `reactivate`, `migrate`: calls about a cluster that is there.
 
-use std::path::Path;
-
-use dvkey_ceremony::{Address, OperatorId, PublicKey};
+use dvkey_ceremony::{Address, OperatorId};
 use serde_json::json;
 
 use super::deliver::{Delivery, deliver};
+use super::validators::Named;
 use super::words::Line;
-use super::{NOT_TESTED, address, amount, costs, numbers, operator_ids, read, snapshot};
+use super::{NOT_TESTED, address, amount, costs, numbers, operator_ids, snapshot};
 use crate::cli::args::tx::{
     ClusterArguments, ClusterValueArguments, CostArguments, ExitArguments, PayloadArguments, RemoveArguments,
     WithdrawArguments,
@@ -18,9 +17,8 @@ use crate::cli::report::Failure;
 use crate::cli::ui::printer::Printer;
 use crate::cli::ui::words::count;
 use crate::format::amount::Wei;
-use crate::format::cluster_snapshot::ClusterSnapshot;
+use crate::format::cluster_snapshot::{ClusterSnapshot, Wanted};
 use crate::format::contract::call::{Call, Keys};
-use crate::format::keyshares;
 use crate::workflow::payload::Payload;
 use crate::workflow::payload::chunk::MOST_REMOVED;
 use crate::workflow::payload::preflight::{self, Context, VALIDATOR_LIMIT};
@@ -32,9 +30,13 @@ struct Known {
     owner: Option<Address>,
 }
 
-fn known(arguments: &ClusterArguments) -> Result<Known, Failure> {
-    let wanted = operator_ids(&arguments.operator_ids)?;
-    let source = snapshot(&arguments.cluster, &wanted)?;
+/// What is known of the cluster: by the options, by the file of the validators, by the snapshot. What two of them say has to
+/// be the same.
+fn known(arguments: &ClusterArguments, named: &Named, printer: &Printer) -> Result<Known, Failure> {
+    let wanted = named.operators(operator_ids(&arguments.operator_ids)?)?;
+    let owner = arguments.owner.as_deref().map(|text| address("--owner", text)).transpose()?;
+    let owner = named.owner(owner)?;
+    let source = snapshot(&arguments.cluster, Wanted { operators: &wanted, owner }, printer)?;
     let operators = match (&source.operators, wanted.is_empty()) {
         (Some(found), true) => found.clone(),
         (None, true) => {
@@ -43,8 +45,7 @@ fn known(arguments: &ClusterArguments) -> Result<Known, Failure> {
         }
         (_, false) => wanted,
     };
-    let named = arguments.owner.as_deref().map(|text| address("--owner", text)).transpose()?;
-    let owner = named.or(source.owner);
+    let owner = owner.or(source.owner);
     Ok(Known { source, operators, owner })
 }
 
@@ -108,7 +109,7 @@ fn must_send_itself(payload: &PayloadArguments, owner: Option<Address>) -> Resul
 }
 
 pub(super) fn deposit(arguments: &ClusterValueArguments, printer: &Printer) -> Result<Exit, Failure> {
-    let known = known(&arguments.cluster)?;
+    let known = known(&arguments.cluster, &Named::default(), printer)?;
     let Some(owner) = known.owner else {
         return Err(Failure::new(Code::InputMissing, "the snapshot does not name the owner").hint("give --owner"));
     };
@@ -118,7 +119,7 @@ pub(super) fn deposit(arguments: &ClusterValueArguments, printer: &Printer) -> R
 }
 
 pub(super) fn withdraw(arguments: &WithdrawArguments, printer: &Printer) -> Result<Exit, Failure> {
-    let known = known(&arguments.cluster)?;
+    let known = known(&arguments.cluster, &Named::default(), printer)?;
     let amount = amount("--amount", &arguments.amount)?;
     let call = Call::Withdraw { operators: numbers(&known.operators), amount, cluster: known.source.snapshot };
     let next = vec!["the balance in the snapshot shrinks with every block; what is left now is less".to_owned()];
@@ -127,7 +128,7 @@ pub(super) fn withdraw(arguments: &WithdrawArguments, printer: &Printer) -> Resu
 }
 
 pub(super) fn reactivate(arguments: &ClusterValueArguments, printer: &Printer) -> Result<Exit, Failure> {
-    let known = known(&arguments.cluster)?;
+    let known = known(&arguments.cluster, &Named::default(), printer)?;
     let call = Call::Reactivate { operators: numbers(&known.operators), cluster: known.source.snapshot };
     let value = amount("--value", &arguments.value)?;
     let arguments = (Some(&arguments.costs), &arguments.payload);
@@ -135,7 +136,7 @@ pub(super) fn reactivate(arguments: &ClusterValueArguments, printer: &Printer) -
 }
 
 pub(super) fn migrate(arguments: &ClusterValueArguments, printer: &Printer) -> Result<Exit, Failure> {
-    let known = known(&arguments.cluster)?;
+    let known = known(&arguments.cluster, &Named::default(), printer)?;
     let call = Call::Migrate { operators: numbers(&known.operators), cluster: known.source.snapshot };
     let value = amount("--value", &arguments.value)?;
     let next = vec!["the value becomes the whole balance; the SSV in the cluster goes back to the owner".to_owned()];
@@ -144,9 +145,10 @@ pub(super) fn migrate(arguments: &ClusterValueArguments, printer: &Printer) -> R
 }
 
 pub(super) fn remove(arguments: &RemoveArguments, printer: &Printer) -> Result<Exit, Failure> {
-    let known = known(&arguments.cluster)?;
-    let keys = public_keys(&arguments.validators)?;
-    must_differ(&keys)?;
+    let named = Named::read(&arguments.validators)?;
+    must_differ(&named.keys)?;
+    let known = known(&arguments.cluster, &named, printer)?;
+    let keys = &named.keys;
     let chunks: Vec<_> = keys.chunks(MOST_REMOVED).collect();
     let chosen = arguments.chunk.checked_sub(1).and_then(|position| chunks.get(position)).ok_or_else(|| {
         Failure::new(Code::TxValidators, format!("there is no call {} of {}", arguments.chunk, chunks.len()))
@@ -168,23 +170,28 @@ pub(super) fn remove(arguments: &RemoveArguments, printer: &Printer) -> Result<E
 }
 
 pub(super) fn exit(arguments: &ExitArguments, printer: &Printer) -> Result<Exit, Failure> {
-    let operators = operator_ids(&arguments.operator_ids)?;
-    let keys = public_keys(&arguments.validators)?;
-    must_differ(&keys)?;
+    let given = operator_ids(&arguments.operator_ids)?;
+    let named = Named::read(&arguments.validators)?;
+    must_differ(&named.keys)?;
+    let operators = named.operators(given)?;
+    if operators.is_empty() {
+        return Err(Failure::new(Code::InputMissing, "the operators of the validators are not named")
+            .hint("give --operator-ids, all of the cluster's, or a keyshares file, which names them"));
+    }
+    let owner = named.owner(None)?;
+    must_send_itself(&arguments.payload, owner)?;
     let network = arguments.payload.network.into();
-    let context = Context { network, owner: None, source: None, operators: None, limit: VALIDATOR_LIMIT, costs: None };
+    let context = Context { network, owner, source: None, operators: None, limit: VALIDATOR_LIMIT, costs: None };
     let mut parts = Vec::new();
-    for (position, chunk) in keys.chunks(MOST_REMOVED).enumerate() {
+    for (position, chunk) in named.keys.chunks(MOST_REMOVED).enumerate() {
         let call = Call::Exit { keys: Keys::of(chunk.to_vec()), operators: numbers(&operators) };
         preflight::check(&call, Wei::ZERO, &context).map_err(|error| Failure::rejected(&error))?;
         parts.push((position + 1, Payload { network, call, value: Wei::ZERO }));
     }
     let next = vec!["an exit cannot be taken back; the operators carry it out, the contract only asks them".to_owned()];
-    deliver(
-        &Delivery { name: "exit", parts, owner: None, facts: Vec::new(), json: json!({}), next },
-        &arguments.payload,
-        printer,
-    )
+    let facts = owner.map(|owner| ("owner", owner.to_string())).into_iter().collect();
+    let json = json!({"owner": owner.map(|owner| owner.to_string())});
+    deliver(&Delivery { name: "exit", parts, owner, facts, json, next }, &arguments.payload, printer)
 }
 
 /// A list that is cut into calls is checked as a whole.
@@ -199,48 +206,4 @@ fn must_differ(keys: &[Vec<u8>]) -> Result<(), Failure> {
         costs: None,
     };
     preflight::check(&call, Wei::ZERO, &context).map_err(|error| Failure::rejected(&error))
-}
-
-/// Keys as they were typed, and those of files: a keyshares file, or one key a line.
-fn public_keys(texts: &[String]) -> Result<Vec<Vec<u8>>, Failure> {
-    let mut keys = Vec::new();
-    for text in texts {
-        if text.starts_with("0x") || (text.len() == 2 * PublicKey::BYTES && is_hex(text)) {
-            keys.push(public_key(text)?);
-            continue;
-        }
-        let bytes = read(Path::new(text), keyshares::MAX_BYTES)?;
-        match keyshares::parse(&bytes) {
-            Ok(file) => {
-                for item in file.items {
-                    let item = item.map_err(|error| {
-                        Failure::new(Code::TxValidators, format!("{text}: a validator cannot be read"))
-                            .cause(error.to_string())
-                    })?;
-                    keys.push(item.payload.public_key);
-                }
-            }
-            Err(_) => {
-                let lines = std::str::from_utf8(&bytes).map_err(|_| {
-                    Failure::new(Code::TxValidators, format!("{text}: neither keyshares nor a list of public keys"))
-                })?;
-                for line in lines.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-                    keys.push(public_key(line)?);
-                }
-            }
-        }
-    }
-    Ok(keys)
-}
-
-fn is_hex(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn public_key(text: &str) -> Result<Vec<u8>, Failure> {
-    hex::decode(text.strip_prefix("0x").unwrap_or(text)).map_err(|_| {
-        let shown: String = text.chars().take(60).collect();
-        Failure::new(Code::TxValidators, format!("{shown:?} is no public key"))
-            .hint("a validator public key is 0x and 96 hexadecimal digits; a file has one a line")
-    })
 }

@@ -7,6 +7,7 @@ mod deliver;
 mod next;
 mod operator;
 mod register;
+mod validators;
 mod words;
 
 use std::path::Path;
@@ -20,7 +21,7 @@ use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::printer::Printer;
 use crate::format::amount::Wei;
-use crate::format::cluster_snapshot::{self, ClusterSnapshot};
+use crate::format::cluster_snapshot::{self, ClusterSnapshot, Wanted};
 use crate::format::contract::call::Call;
 use crate::format::network::Network;
 use crate::store::read::{Source, read_bounded};
@@ -102,10 +103,21 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     read_bounded(&source, limit).map_err(|error| Failure::read(Code::FileUnreadable, &error))
 }
 
-fn snapshot(path: &Path, wanted: &[OperatorId]) -> Result<ClusterSnapshot, Failure> {
+/// Reads the snapshot of the cluster that is meant. Where the source does not say whose it is, nobody can compare.
+fn snapshot(path: &Path, wanted: Wanted<'_>, printer: &Printer) -> Result<ClusterSnapshot, Failure> {
     let bytes = read(path, cluster_snapshot::MAX_BYTES)?;
     let name = Source::from_arg(path).to_string();
-    ClusterSnapshot::parse(&bytes, wanted).map_err(|error| Failure::snapshot(&name, &error))
+    let found = ClusterSnapshot::parse(&bytes, wanted).map_err(|error| Failure::snapshot(&name, &error))?;
+    let unnamed = match (&found.owner, &found.operators) {
+        (None, None) => "neither its owner nor its operators",
+        (None, Some(_)) => "its operators, but not its owner",
+        (Some(_), None) => "its owner, but not its operators",
+        (Some(_), Some(_)) => return Ok(found),
+    };
+    printer.warning(&format!(
+        "{name} names {unnamed}: it could not be matched, and that it is the snapshot of this very cluster is taken on trust"
+    ));
+    Ok(found)
 }
 
 /// The figures of the liquidation test, which are given together or not at all.

@@ -12,7 +12,7 @@ use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
-use crate::format::cluster_snapshot::{self, ClusterSnapshot};
+use crate::format::cluster_snapshot::{self, ClusterSnapshot, Wanted};
 use crate::format::contract::call::Asset;
 use crate::format::json;
 use crate::format::network::Network;
@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &NextArguments, printer: &Printer) -> Result<Exit, 
     let written = cluster_snapshot::write(event, network, receipt.block, receipt.transaction.as_deref())
         .map_err(|error| Failure::new(Code::InternalSelfCheck, error.to_string()))?;
     // What is read from the file must be what the event said.
-    let read_again = ClusterSnapshot::parse(&written, &[]);
+    let read_again = ClusterSnapshot::parse(&written, Wanted::default());
     let said = ClusterSnapshot::from_event(event);
     let same = matches!((&read_again, &said), (Ok(read), Ok(said)) if read.snapshot == said.snapshot
         && read.owner == said.owner && read.operators == said.operators);

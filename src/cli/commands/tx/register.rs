@@ -13,13 +13,12 @@ use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::printer::Printer;
 use crate::cli::ui::words::count;
-use crate::format::cluster_snapshot::ClusterSnapshot;
 use crate::format::json;
 use crate::format::keyshares::{self, KeysharesFile};
 use crate::format::operator_state::OperatorStates;
 use crate::format::operators;
 use crate::workflow::payload::preflight::VALIDATOR_LIMIT;
-use crate::workflow::payload::register::{Plan, Request, plan};
+use crate::workflow::payload::register::{Plan, Request, choose};
 use crate::workflow::verify::provenance_beside;
 
 pub(super) fn run(arguments: &RegisterArguments, printer: &Printer) -> Result<Exit, Failure> {
@@ -34,12 +33,6 @@ pub(super) fn run(arguments: &RegisterArguments, printer: &Printer) -> Result<Ex
         .map_err(|error| broken(error.to_string()))?;
     let beside = provenance_beside(path, &bytes);
 
-    // The operators of the file pick the cluster from a source with several.
-    let ids = file.items.iter().flatten().next().map(|item| item.payload.operator_ids.clone()).unwrap_or_default();
-    let cluster: Option<ClusterSnapshot> = match &arguments.cluster {
-        Some(path) => Some(snapshot(path, &ids)?),
-        None => None,
-    };
     let states = match &arguments.operators {
         Some(path) => {
             let bytes = read(path, operators::MAX_BYTES)?;
@@ -51,7 +44,6 @@ pub(super) fn run(arguments: &RegisterArguments, printer: &Printer) -> Result<Ex
         network: arguments.payload.network.into(),
         owner: arguments.owner.as_deref().map(parse_owner).transpose()?,
         nonce: arguments.nonce.as_deref().map(parse_nonce).transpose()?,
-        cluster: cluster.as_ref(),
         value: amount("--value", &arguments.value)?,
         from_nonce: arguments.from_nonce.as_deref().map(parse_nonce).transpose()?,
         most: arguments.max_per_tx,
@@ -60,7 +52,10 @@ pub(super) fn run(arguments: &RegisterArguments, printer: &Printer) -> Result<Ex
         costs: costs(&arguments.costs)?,
     };
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let plan = plan(&file, beside.as_ref(), &request, jobs).map_err(|error| Failure::register(&error))?;
+    let chosen = choose(&file, beside.as_ref(), &request, jobs).map_err(|error| Failure::register(&error))?;
+    // The call picks the cluster from a source with several.
+    let cluster = arguments.cluster.as_deref().map(|path| snapshot(path, chosen.wanted(), printer)).transpose()?;
+    let plan = chosen.build(cluster.as_ref(), &request).map_err(|error| Failure::register(&error))?;
     let sender = arguments.payload.from.as_deref().map(|text| address("--from", text)).transpose()?;
     must_be_the_owner(sender, plan.owner)?;
     if !plan.network_confirmed {
