@@ -1,5 +1,6 @@
 //! How many validators fit into one call, and what the call will cost in gas.
 
+use crate::format::contract::call::Call;
 use crate::format::transaction::MAX_BYTES;
 
 /// What stays free of the size limit of a transaction: the outer call of a Safe with its signatures.
@@ -69,6 +70,67 @@ pub fn registration_gas(operators: usize, validators: usize, new_cluster: bool, 
     u64::saturating_mul(further, more).saturating_add(first).max(floor)
 }
 
+/// An estimate of any call, from the gas reports (section 7.6), before the slack; `None` where they have no figure.
+///
+/// The reports have a figure for each size of a cluster for registrations, removals and exits. For the others they have one,
+/// which is that of four operators: what each further operator costs there is taken from the calls that touch the same.
+#[must_use]
+pub fn gas(call: &Call, floor: u64) -> Option<u64> {
+    let gas = match call {
+        Call::Register { validators, operators, cluster } => {
+            let new = cluster.validator_count == 0;
+            registration_gas(operators.len(), validators.public_keys().len(), new, floor)
+        }
+        Call::Remove { keys, operators, .. } if keys.all().len() == 1 => by_size(REMOVED, operators.len()),
+        Call::Exit { keys, operators } => {
+            let ten = by_size(TEN_EXITED, operators.len());
+            let further = u64::try_from(keys.all().len()).unwrap_or(u64::MAX).saturating_sub(1);
+            // One exit of four operators has a figure; ten of every size have. The difference between the sizes counts for the
+            // first exit, and again in what each further one takes: too much rather than too little.
+            let first = EXITED + (ten - by_size(TEN_EXITED, 4));
+            further.saturating_mul((ten - EXITED).div_ceil(9)).saturating_add(first)
+        }
+        // No operator is touched.
+        Call::Deposit { .. } => 69_566,
+        Call::Withdraw { operators, .. } => with_operators(94_863, TOUCHED, operators.len()),
+        Call::Reactivate { operators, .. } => with_operators(121_427, TOUCHED, operators.len()),
+        Call::Migrate { operators, .. } => with_operators(600_000, TOUCHED_TWICE, operators.len()),
+        _ => return None,
+    };
+    Some(gas.max(floor))
+}
+
+/// A removal, at most.
+const REMOVED: [u64; 4] = [113_866, 155_293, 196_720, 238_150];
+
+/// An exit, of four operators.
+const EXITED: u64 = 42_660;
+
+/// Ten exits in one call.
+const TEN_EXITED: [u64; 4] = [123_585, 136_504, 149_421, 162_341];
+
+/// What a removal takes for each further operator: (238,150 - 113,866) / 9. It reads and writes the operator's earnings.
+const TOUCHED: u64 = 13_810;
+
+/// What the first registration takes for each further operator by the ceilings of version 2: (981,000 - 450,000) / 9. It
+/// begins the operator's account in ETH, as a migration does.
+const TOUCHED_TWICE: u64 = 59_000;
+
+/// A figure of four operators, for as many as there are.
+fn with_operators(four: u64, each: u64, operators: usize) -> u64 {
+    let further = u64::try_from(operators.saturating_sub(4)).unwrap_or(u64::MAX);
+    further.saturating_mul(each).saturating_add(four)
+}
+
+fn by_size([four, seven, ten, thirteen]: [u64; 4], operators: usize) -> u64 {
+    match operators {
+        ..=4 => four,
+        5..=7 => seven,
+        8..=10 => ten,
+        _ => thirteen,
+    }
+}
+
 /// A tenth on top, for what a report of another day does not know.
 #[must_use]
 pub fn with_slack(gas: u64) -> u64 {
@@ -90,6 +152,40 @@ mod tests {
             assert!(registration_bytes(operators, most) <= MAX_BYTES - HEADROOM);
             assert!(registration_bytes(operators, most + 1) > MAX_BYTES - HEADROOM);
         }
+    }
+
+    /// Every figure of the reports is reached, and a larger cluster never takes less.
+    #[test]
+    fn gas_follows_the_size_of_the_cluster() {
+        use crate::format::amount::Wei;
+        use crate::format::contract::call::Keys;
+        use crate::format::contract::snapshot::Snapshot;
+        let figures = |call: &dyn Fn(Vec<u64>) -> Call| {
+            [4, 7, 10, 13].map(|size| gas(&call((1..=size).collect()), 0).unwrap_or_default())
+        };
+        let cluster = Snapshot::NEW;
+        let keys = |count: usize| Keys::of(vec![vec![1]; count]);
+        let exits = |count: usize| figures(&|operators| Call::Exit { keys: keys(count), operators });
+        assert_eq!(figures(&|operators| Call::Remove { keys: keys(1), operators, cluster }), REMOVED);
+        assert_eq!(exits(1), [42_660, 55_579, 68_496, 81_416]);
+        for (estimate, reported) in exits(10).into_iter().zip(TEN_EXITED) {
+            assert!((reported..reported * 5 / 4).contains(&estimate), "{estimate} {reported}");
+        }
+        let amount = Wei::new(1);
+        assert_eq!(figures(&|operators| Call::Withdraw { operators, amount, cluster })[0], 94_863);
+        assert_eq!(figures(&|operators| Call::Reactivate { operators, cluster })[0], 121_427);
+        assert_eq!(figures(&|operators| Call::Migrate { operators, cluster }), [600_000, 777_000, 954_000, 1_131_000]);
+        for rising in [
+            exits(1),
+            exits(500),
+            figures(&|operators| Call::Withdraw { operators, amount, cluster }),
+            figures(&|operators| Call::Reactivate { operators, cluster }),
+        ] {
+            assert!(rising.windows(2).all(|pair| pair[0] < pair[1]), "{rising:?}");
+        }
+        assert_eq!(gas(&Call::Remove { keys: keys(2), operators: vec![1, 2, 3, 4], cluster }, 0), None);
+        assert_eq!(gas(&Call::GetVersion, 0), None);
+        assert_eq!(gas(&Call::Reactivate { operators: vec![1, 2, 3, 4], cluster }, 500_000), Some(500_000));
     }
 
     #[test]

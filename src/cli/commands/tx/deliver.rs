@@ -13,11 +13,11 @@ use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::format::amount::Wei;
-use crate::format::contract::call::{AnyCall, Call};
+use crate::format::contract::call::AnyCall;
 use crate::format::network::Network;
 use crate::store::output_dir::OutputDir;
 use crate::workflow::payload::Payload;
-use crate::workflow::payload::chunk::{GAS_CAP, floor_gas, registration_gas, with_slack};
+use crate::workflow::payload::chunk::{GAS_CAP, floor_gas, gas, with_slack};
 use crate::workflow::payload::write::{Form, Sender, Written, make, publish, transaction};
 
 /// More calldata than this, and most hardware wallets give up.
@@ -188,41 +188,7 @@ fn sender(arguments: &PayloadArguments, payload: &Payload, parts: usize) -> Resu
 
 /// The gas that a call takes, from the gas reports, with a tenth on top; `None` where they have no figure.
 pub(super) fn estimate(payload: &Payload) -> Option<u64> {
-    let floor = floor_gas(&payload.call.encode());
-    let by_size = |figures: [u64; 4], operators: usize| {
-        let [four, seven, ten, thirteen] = figures;
-        match operators {
-            4 => four,
-            7 => seven,
-            10 => ten,
-            _ => thirteen,
-        }
-    };
-    let gas = match &payload.call {
-        Call::Register { validators, operators, cluster } => {
-            let new = cluster.validator_count == 0;
-            registration_gas(operators.len(), validators.public_keys().len(), new, floor)
-        }
-        Call::Remove { keys, operators, .. } if keys.all().len() == 1 => {
-            by_size([113_866, 155_293, 196_720, 238_150], operators.len())
-        }
-        Call::Exit { keys, operators } => {
-            // 42,660 for one; ten of them give the slope.
-            let ten = by_size([123_585, 136_504, 149_421, 162_341], operators.len());
-            let others = u64::try_from(keys.all().len()).unwrap_or(u64::MAX).saturating_sub(10);
-            if keys.all().len() == 1 && operators.len() == 4 {
-                42_660
-            } else {
-                ten.saturating_add(others.saturating_mul(8_992))
-            }
-        }
-        Call::Deposit { .. } => 69_566,
-        Call::Withdraw { .. } => 94_863,
-        Call::Reactivate { .. } => 121_427,
-        Call::Migrate { .. } => 600_000,
-        _ => return None,
-    };
-    Some(with_slack(gas.max(floor)))
+    gas(&payload.call, floor_gas(&payload.call.encode())).map(with_slack)
 }
 
 fn show(number: usize, payload: &Payload, delivery: &Delivery<'_>, arguments: &PayloadArguments, printer: &Printer) {
