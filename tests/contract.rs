@@ -23,7 +23,7 @@ use dvkey::format::json::{self, Field};
 use dvkey::format::network::Network;
 use dvkey::format::payload_file::{read_unsigned, write_unsigned};
 use dvkey::format::receipt::{ClusterEvent, topics_of};
-use dvkey::format::safe::{Batch, Checksum, SafeCall, checksum, checksum_by_old_rule};
+use dvkey::format::safe::{Batch, Beside, Checksum, SafeCall, checksum, checksum_by_old_rule};
 use dvkey::format::transaction::{Raw, Transaction};
 use dvkey_ceremony::{Address, OperatorId};
 use proptest::prelude::*;
@@ -423,7 +423,7 @@ fn batch() -> Batch {
         name: "Register".to_owned(),
         description: "3 validators \u{1f511} \"quoted\"".to_owned(),
         created_at: 1_763_000_000_000,
-        calls: vec![SafeCall { to: contract, value: Wei::new(5), data: vec![1, 2, 3, 4] }],
+        calls: vec![SafeCall { to: contract, value: Wei::new(5), data: vec![1, 2, 3, 4], beside: Beside::default() }],
     }
 }
 
@@ -556,10 +556,10 @@ proptest! {
         data in proptest::collection::vec(any::<u8>(), 0..300)) {
         let transaction = Transaction {
             chain_id: Some(chain), from: None, nonce: Some(nonce), max_priority_fee: Some(Wei::new(fees.0)),
-            max_fee: Some(Wei::new(fees.1)), gas: Some(gas), to: Some(Address::from_bytes(to)), value: Wei::new(value), data,
+            max_fee: Some(Wei::new(fees.1)), gas_price: None, gas: Some(gas), to: Some(Address::from_bytes(to)), value: Wei::new(value), data,
         };
         let rlp = transaction.unsigned_rlp().unwrap();
-        prop_assert_eq!(Raw::decode(&rlp), Ok(Raw { transaction, signed: false, kind: 2 }));
+        prop_assert_eq!(Raw::decode(&rlp), Ok(Raw { transaction, signed: false, kind: 2, unread: Vec::new() }));
         for length in 0..rlp.len() {
             prop_assert!(Raw::decode(&rlp[..length]).is_err());
         }

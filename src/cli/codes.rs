@@ -89,6 +89,7 @@ codes! {
     TxReceipt = "tx.receipt", Refused;
     TxFailed = "tx.failed", Refused;
     TxUnknown = "tx.unknown", Refused;
+    TxChecksum = "tx.checksum", No;
     TxBatch = "tx.batch", Refused;
     BatchManifest = "batch.manifest", Refused;
     BatchPlan = "batch.plan", Refused;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::amount::Wei;
 use super::contract::MAX_CALLDATA;
+use super::contract::call::{AnyCall, Decoded};
 use super::json::{self, Field, FieldError, Json, JsonError};
 use super::network::Network;
 use super::transaction::{Raw, Transaction, TransactionError, address, quantity};
@@ -132,12 +133,30 @@ pub fn read_calldata(document: &Json) -> Result<Target, PayloadFileError> {
     if root.get("keccak256")?.hex::<32>()? != keccak256(&data).0 {
         return Err(PayloadFileError::Contradiction("hash"));
     }
+    let chain_id = root.get("chainId")?.integer()?;
+    must_be_of(&root, Some(chain_id))?;
+    // What is no call at all is for the reader to refuse by its own name.
+    let signature = match Decoded::from_calldata(&data).map(|decoded| decoded.call) {
+        Ok(AnyCall::Current(call)) => Some(call.signature()),
+        Ok(AnyCall::Legacy(call)) => Some(call.signature()),
+        Err(_) => None,
+    };
+    if signature.is_some_and(|signature| root.get("function").and_then(|named| named.text()) != Ok(signature)) {
+        return Err(PayloadFileError::Contradiction("function"));
+    }
     Ok(Target {
-        chain_id: Some(root.get("chainId")?.integer()?),
+        chain_id: Some(chain_id),
         to: address(&root, "to")?,
         value: Wei::new(quantity(&root.get("value")?)?),
         data,
     })
+}
+
+/// The network that a file names is the one of its chain.
+fn must_be_of(root: &Field<'_>, chain_id: Option<u64>) -> Result<(), PayloadFileError> {
+    let named = root.get("network")?.text()?;
+    let fits = |network: Network| network.name() == named && Some(network.chain_id()) == chain_id;
+    if Network::ALL.into_iter().any(fits) { Ok(()) } else { Err(PayloadFileError::Contradiction("network")) }
 }
 
 /// Reads an unsigned transaction: what its bytes and its hash say has to be what its fields say.
@@ -146,7 +165,11 @@ pub fn read_calldata(document: &Json) -> Result<Target, PayloadFileError> {
 /// [`PayloadFileError`].
 pub fn read_unsigned(document: &Json) -> Result<Transaction, PayloadFileError> {
     let root = Field::root(document);
-    let mut transaction = Transaction::from_json(&root.get("transaction")?)?;
+    let Raw { mut transaction, signed, kind, .. } = Raw::from_json(&root.get("transaction")?)?;
+    if signed || kind != super::transaction::TYPE {
+        return Err(PayloadFileError::Contradiction("kind of the transaction"));
+    }
+    must_be_of(&root, transaction.chain_id)?;
     if let Some(from) = address(&root, "from")? {
         // It stands beside the transaction; inside, it has to be the same.
         if transaction.from.replace(from).is_some_and(|inside| inside != from) {

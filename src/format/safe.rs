@@ -40,6 +40,19 @@ pub struct SafeCall {
     pub value: Wei,
     /// The calldata.
     pub data: Vec<u8>,
+    /// What a foreign batch says beside the calldata; nothing in what is written here.
+    pub beside: Beside,
+}
+
+/// What stands beside the calldata of a call, and may say something else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// `operation` 1: the Safe does not call the target, it runs the target's code as its own.
+    pub delegates: bool,
+    /// The signature of `contractMethod`, which the app shows.
+    pub method: Option<String>,
+    /// Whether `contractInputsValues` has values for it.
+    pub values: bool,
 }
 
 /// Whether the checksum of a batch holds.
@@ -182,6 +195,7 @@ impl Batch {
                 to: super::transaction::address(call, "to")?.ok_or_else(|| call.missing("to"))?,
                 value: Wei::new(super::transaction::quantity(&call.get("value")?)?),
                 data: data.hex_up_to(MAX_CALLDATA)?,
+                beside: Beside::read(call)?,
             });
         }
         let batch = Self {
@@ -199,6 +213,46 @@ impl Batch {
     #[must_use]
     pub fn is_batch(document: &Json) -> bool {
         matches!(document.get("transactions"), Some(Json::Array(_))) && document.get("chainId").is_some()
+    }
+}
+
+impl Beside {
+    fn read(call: &Field<'_>) -> Result<Self, FieldError> {
+        let delegates = match call.optional("operation")? {
+            None => false,
+            Some(operation) => match super::transaction::quantity(&operation)? {
+                0 => false,
+                1 => true,
+                other => {
+                    let found = other.to_string();
+                    return Err(operation.error(FieldProblem::Unsupported { found, wanted: "an operation is 0 or 1" }));
+                }
+            },
+        };
+        let method = match call.optional("contractMethod")? {
+            None => None,
+            Some(method) => {
+                let name = super::text::shown(method.get("name")?.text()?, 60);
+                let mut types = Vec::new();
+                for input in method.optional("inputs")?.map(|inputs| inputs.elements()).transpose()?.unwrap_or_default()
+                {
+                    types.push(Self::kind_of(&input, 0)?);
+                }
+                Some(format!("{name}({})", types.join(",")))
+            }
+        };
+        let values = call.optional("contractInputsValues")?;
+        let values = values.is_some_and(|values| !matches!(values.value, Json::Object(fields) if fields.is_empty()));
+        Ok(Self { delegates, method, values })
+    }
+
+    /// The type of an argument as a signature has it: a tuple by its parts.
+    fn kind_of(input: &Field<'_>, depth: usize) -> Result<String, FieldError> {
+        let kind = super::text::shown(input.get("type")?.text()?, 60);
+        let Some(behind) = kind.strip_prefix("tuple").filter(|_| depth < 4) else { return Ok(kind) };
+        let parts = input.get("components")?.elements()?;
+        let parts: Vec<_> = parts.iter().map(|part| Self::kind_of(part, depth + 1)).collect::<Result<_, _>>()?;
+        Ok(format!("({}){behind}", parts.join(",")))
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Transaction {
     pub max_priority_fee: Option<Wei>,
     /// The most for each unit of gas.
     pub max_fee: Option<Wei>,
+    /// What each unit of gas costs, in those before EIP-1559.
+    pub gas_price: Option<Wei>,
     /// The gas limit.
     pub gas: Option<u64>,
     /// Who is called; none creates a contract.
@@ -37,7 +39,7 @@ pub struct Transaction {
     pub data: Vec<u8>,
 }
 
-/// Raw bytes, and what else they carry.
+/// A foreign transaction, and what else its form carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raw {
     /// The transaction.
@@ -46,7 +48,55 @@ pub struct Raw {
     pub signed: bool,
     /// The type: 0 for those before EIP-2718, or 2.
     pub kind: u8,
+    /// The names of the fields of an object that are not understood here.
+    pub unread: Vec<String>,
 }
+
+/// The fields that make a transaction one of another type: blobs (EIP-4844), and accounts that are given code (EIP-7702).
+const OTHER_TYPES: [&str; 10] = [
+    "authorizationList",
+    "blobVersionedHashes",
+    "blobs",
+    "blobSidecar",
+    "blobWrapperVersion",
+    "commitments",
+    "kzg",
+    "maxFeePerBlobGas",
+    "proofs",
+    "sidecars",
+];
+
+/// The fields that are read, and those that nodes and libraries add to a transaction that is in a block or was signed.
+const KNOWN: [&str; 28] = [
+    "type",
+    "chainId",
+    "from",
+    "nonce",
+    "maxPriorityFeePerGas",
+    "maxFeePerGas",
+    "gasPrice",
+    "gas",
+    "gasLimit",
+    "to",
+    "value",
+    "data",
+    "input",
+    "accessList",
+    "r",
+    "s",
+    "v",
+    "yParity",
+    "signature",
+    "hash",
+    "blockHash",
+    "blockNumber",
+    "blockTimestamp",
+    "transactionIndex",
+    "index",
+    "creates",
+    "sig",
+    "typeHex",
+];
 
 /// Why bytes or a document are no transaction.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -66,6 +116,12 @@ pub enum TransactionError {
     /// An access list: nothing that calls the SSV contract needs one, and it is not shown.
     #[error("an access list that is not empty, which is not read here")]
     AccessList,
+    /// A field of a type that is not read here.
+    #[error("{0} makes it a transaction of a type that is not read here")]
+    OtherType(&'static str),
+    /// The price of gas in two ways: a node would refuse it, and a library take one of them.
+    #[error("gasPrice and the fees of EIP-1559 exclude each other")]
+    TwoPrices,
     /// A field of the document.
     #[error(transparent)]
     Field(#[from] FieldError),
@@ -152,20 +208,10 @@ impl Transaction {
     /// # Errors
     /// [`TransactionError`].
     pub fn from_json(object: &Field<'_>) -> Result<Self, TransactionError> {
-        if let Some(kind) = object.optional("type")? {
-            match kind.value {
-                Json::String(text) if ["eip1559", "0x2", "0x02", "2"].contains(&text.as_str()) => {}
-                Json::String(text) if ["legacy", "0x0", "0x00", "0"].contains(&text.as_str()) => {}
-                Json::Number(number) if matches!(number.as_u64(), Some(0 | 2)) => {}
-                other => {
-                    let found = match other {
-                        Json::String(text) => text.chars().take(20).collect(),
-                        Json::Number(number) => number.to_string(),
-                        other => other.kind().to_owned(),
-                    };
-                    let wanted = "transactions of type 0 and 2 are read";
-                    return Err(kind.error(FieldProblem::Unsupported { found, wanted }).into());
-                }
+        for name in OTHER_TYPES {
+            let empty = |field: &Field<'_>| matches!(field.value, Json::Array(list) if list.is_empty());
+            if object.optional(name)?.is_some_and(|field| !empty(&field)) {
+                return Err(TransactionError::OtherType(name));
             }
         }
         if let Some(list) = object.optional("accessList")?
@@ -191,6 +237,7 @@ impl Transaction {
             nonce: small("nonce")?,
             max_priority_fee: wei("maxPriorityFeePerGas")?,
             max_fee: wei("maxFeePerGas")?,
+            gas_price: wei("gasPrice")?,
             gas,
             to: address(object, "to")?,
             value: wei("value")?.unwrap_or_default(),
@@ -200,6 +247,42 @@ impl Transaction {
 }
 
 impl Raw {
+    /// Reads a transaction object, and tells its type and whether it was signed.
+    ///
+    /// # Errors
+    /// [`TransactionError`].
+    pub fn from_json(object: &Field<'_>) -> Result<Self, TransactionError> {
+        let mut transaction = Transaction::from_json(object)?;
+        let mut signed = false;
+        for name in ["r", "s", "signature"] {
+            signed |= object.optional(name)?.is_some_and(|field| !is_zero(field.value));
+        }
+        let fees = transaction.max_fee.is_some() || transaction.max_priority_fee.is_some();
+        let kind = match stated_kind(object)? {
+            Some(kind) => kind,
+            None if transaction.gas_price.is_some() && !fees => 0,
+            None => TYPE,
+        };
+        if kind == TYPE && signed {
+            // A node says beside the fees what was paid in the end.
+            transaction.gas_price = None;
+        }
+        let priced = transaction.gas_price.is_some();
+        if if kind == TYPE { priced } else { fees } {
+            return Err(TransactionError::TwoPrices);
+        }
+        let known = |name: &str| KNOWN.contains(&name);
+        let unread = object.entries()?.into_iter().filter(|(name, field)| !known(name) && *field.value != Json::Null);
+        let unread = unread.map(|(name, _)| super::text::shown(name, 40)).collect();
+        Ok(Self { transaction, signed, kind, unread })
+    }
+
+    /// The hash that its sender signs: for what this program could have written, and nobody has signed.
+    #[must_use]
+    pub fn signing_hash(&self) -> Option<[u8; 32]> {
+        self.transaction.signing_hash().filter(|_| self.kind == TYPE && !self.signed)
+    }
+
     /// Reads raw bytes: type 2 or the form before types, signed or not.
     ///
     /// # Errors
@@ -216,6 +299,35 @@ impl Raw {
     }
 }
 
+/// The type that an object names, as a number, as JSON-RPC writes it, or by the name that a library has for it.
+fn stated_kind(object: &Field<'_>) -> Result<Option<u8>, TransactionError> {
+    let Some(kind) = object.optional("type")? else { return Ok(None) };
+    match kind.value {
+        Json::String(text) if ["eip1559", "0x2", "0x02", "2"].contains(&text.as_str()) => Ok(Some(TYPE)),
+        Json::String(text) if ["legacy", "0x0", "0x00", "0"].contains(&text.as_str()) => Ok(Some(0)),
+        Json::Number(number) if number.as_u64() == Some(TYPE.into()) => Ok(Some(TYPE)),
+        Json::Number(number) if number.as_u64() == Some(0) => Ok(Some(0)),
+        other => {
+            let found = match other {
+                Json::String(text) => text.chars().take(20).collect(),
+                Json::Number(number) => number.to_string(),
+                other => other.kind().to_owned(),
+            };
+            let wanted = "transactions of type 0 and 2 are read";
+            Err(kind.error(FieldProblem::Unsupported { found, wanted }).into())
+        }
+    }
+}
+
+/// Half a signature that is not there yet.
+fn is_zero(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.strip_prefix("0x").unwrap_or(text).bytes().all(|byte| byte == b'0'),
+        Json::Number(number) => number.as_u64() == Some(0),
+        _ => false,
+    }
+}
+
 fn decode_1559(mut bytes: &[u8]) -> Result<Raw, TransactionError> {
     let mut fields = payload(&mut bytes)?;
     end(bytes)?;
@@ -225,6 +337,7 @@ fn decode_1559(mut bytes: &[u8]) -> Result<Raw, TransactionError> {
         nonce: Some(decode(&mut fields)?),
         max_priority_fee: Some(Wei::new(decode(&mut fields)?)),
         max_fee: Some(Wei::new(decode(&mut fields)?)),
+        gas_price: None,
         gas: Some(decode(&mut fields)?),
         to: to(&mut fields)?,
         value: Wei::new(decode(&mut fields)?),
@@ -243,7 +356,7 @@ fn decode_1559(mut bytes: &[u8]) -> Result<Raw, TransactionError> {
         }
     }
     end(fields)?;
-    Ok(Raw { transaction, signed, kind: TYPE })
+    Ok(Raw { transaction, signed, kind: TYPE, unread: Vec::new() })
 }
 
 /// `rlp([nonce, gasPrice, gasLimit, to, value, data, v, r, s])`; unsigned without the last three, or with (chainId, 0, 0).
@@ -257,7 +370,8 @@ fn decode_legacy(mut bytes: &[u8]) -> Result<Raw, TransactionError> {
         from: None,
         nonce: Some(nonce),
         max_priority_fee: None,
-        max_fee: Some(Wei::new(price)),
+        max_fee: None,
+        gas_price: Some(Wei::new(price)),
         gas: Some(decode(&mut fields)?),
         to: to(&mut fields)?,
         value: Wei::new(decode(&mut fields)?),
@@ -272,7 +386,7 @@ fn decode_legacy(mut bytes: &[u8]) -> Result<Raw, TransactionError> {
         transaction.chain_id = if signed { v.checked_sub(35).map(|v| v / 2) } else { Some(v) };
     }
     end(fields)?;
-    Ok(Raw { transaction, signed, kind: 0 })
+    Ok(Raw { transaction, signed, kind: 0, unread: Vec::new() })
 }
 
 /// The payload of the list at the start.

@@ -29,6 +29,7 @@ mod split;
 mod terminal;
 mod tx;
 mod tx_cluster;
+mod tx_decode;
 mod verify;
 
 use std::path::Path;

@@ -577,27 +577,6 @@ fn foreign_bytes_are_described_or_refused_by_name() {
 }
 
 #[test]
-fn a_signer_is_warned() {
-    let folder = workshop();
-    let here = folder.path();
-    let cases = vectors("calldata.json");
-    let exit = text(&cases["vectors"][6]["calldata"]);
-    let warned = |transaction: &Value, words: &str| {
-        put(here, "transaction.json", transaction);
-        let said = stdout(&tx(here, &["decode", "transaction.json"]).assert().success());
-        assert!(said.contains(words), "{words}: {said}");
-    };
-    warned(&json!({"to": OWNER, "chainId": 1, "data": exit}), "NOT an SSV contract");
-    warned(
-        &json!({"to": HOODI, "chainId": 1, "data": exit}),
-        "WARNING    the SSV contract on mainnet is 0xDD9BC35aE942eF0cFa76930954a156B3fF30a4E1",
-    );
-    warned(&json!({"to": HOODI, "chainId": 560_048, "data": exit, "value": "1"}), "takes no ether");
-    warned(&json!({"to": HOODI, "chainId": 560_048, "data": format!("{exit}00")}), "bytes that are not shown here");
-    warned(&json!({"to": HOODI, "chainId": 7, "data": exit}), "not one that is known here (chain 7)");
-}
-
-#[test]
 fn batches_are_joined_but_never_on_one_cluster() {
     let folder = split_workshop();
     let here = folder.path();
@@ -634,6 +613,9 @@ fn batches_are_joined_but_never_on_one_cluster() {
     let changed = std::fs::read_to_string(here.join(a)).unwrap().replace("1000000000000000000", "9000000000000000000");
     std::fs::write(here.join("changed.json"), changed).unwrap();
     refused(&mut tx(here, &["batch", "changed.json", b, "--out", "twice"]), 1, "tx.batch");
-    assert!(stdout(&tx(here, &["decode", "changed.json"]).assert().success()).contains("BROKEN"));
+    // It is shown, and it is a no.
+    let said = stdout(&tx(here, &["decode", "changed.json"]).assert().code(3));
+    assert!(said.contains("BROKEN") && said.contains("9 ETH"), "{said}");
+    refused(&mut tx(here, &["decode", "changed.json"]), 3, "tx.checksum");
     assert!(!here.join("twice").exists());
 }

@@ -8,7 +8,7 @@ use crate::format::contract::revert::{Revert, RevertError};
 use crate::format::contract::selector_of;
 use crate::format::json::{self, Field, Json, JsonError};
 use crate::format::payload_file::{self, CALLDATA_SCHEMA, PayloadFileError, Target, UNSIGNED_SCHEMA};
-use crate::format::safe::{Batch, Checksum, SafeError};
+use crate::format::safe::{Batch, Beside, Checksum, SafeError};
 use crate::format::transaction::{Raw, Transaction, TransactionError};
 
 /// What an input is.
@@ -33,7 +33,7 @@ pub enum Container {
     /// Our file of calldata with its target.
     CalldataFile,
     /// A transaction object or our file of one.
-    Transaction(Box<Transaction>),
+    Transaction(Box<Raw>),
     /// Raw bytes.
     Raw(Box<Raw>),
     /// A batch for the Safe Transaction Builder.
@@ -51,8 +51,10 @@ pub struct DescribedCall {
     pub value: Option<Wei>,
     /// The size of the calldata in bytes.
     pub bytes: usize,
-    /// What it says.
-    pub decoded: Decoded,
+    /// What it says, or why that cannot be told: in a batch, the other calls can be read all the same.
+    pub decoded: Result<Decoded, CallError>,
+    /// What a batch says beside the calldata.
+    pub beside: Beside,
 }
 
 /// Why an input cannot be described.
@@ -76,14 +78,9 @@ pub enum DescribeError {
     /// The selector is neither a function nor an error.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// A call of a batch.
-    #[error("call {position}: {problem}")]
-    CallOf {
-        /// From 1.
-        position: usize,
-        /// What is wrong with it.
-        problem: CallError,
-    },
+    /// It says what it is in several ways, of which another program may take another.
+    #[error("it has {0}: readers differ in which of them they take")]
+    Ambiguous(String),
     /// Revert data.
     #[error(transparent)]
     Revert(#[from] RevertError),
@@ -143,13 +140,14 @@ fn from_bytes(bytes: &[u8]) -> Result<Described, DescribeError> {
 }
 
 fn alone(decoded: Decoded, bytes: usize) -> Described {
-    let call = DescribedCall { chain_id: None, to: None, value: None, bytes, decoded };
+    let (decoded, beside) = (Ok(decoded), Beside::default());
+    let call = DescribedCall { chain_id: None, to: None, value: None, bytes, decoded, beside };
     Described::Calls { container: Container::Calldata, calls: vec![call] }
 }
 
 fn from_raw(bytes: &[u8]) -> Result<Described, DescribeError> {
     let raw = Raw::decode(bytes)?;
-    let calls = vec![call(target(&raw.transaction))?];
+    let calls = vec![readable(target(&raw.transaction))?];
     Ok(Described::Calls { container: Container::Raw(Box::new(raw)), calls })
 }
 
@@ -157,47 +155,59 @@ fn from_document(document: &Json) -> Result<Described, DescribeError> {
     if let Some(text) = document.as_str() {
         return from_hex(text.trim());
     }
-    match document.get("schema").and_then(Json::as_str) {
-        Some(CALLDATA_SCHEMA) => {
-            let calls = vec![call(payload_file::read_calldata(document)?)?];
-            return Ok(Described::Calls { container: Container::CalldataFile, calls });
+    let holds = |name: &&str| document.get(name).is_some_and(|value| *value != Json::Null);
+    let mut parts: Vec<&str> =
+        ["transactions", "error", "result", "transaction", "tx", "data"].into_iter().filter(holds).collect();
+    // Both names of calldata stand side by side in what some libraries write; they are compared.
+    if parts.is_empty() && holds(&"input") {
+        parts.push("input");
+    }
+    let [part] = parts.as_slice() else {
+        return Err(match parts.as_slice() {
+            [] => DescribeError::OtherJson,
+            several => DescribeError::Ambiguous(several.join(" and ")),
+        });
+    };
+    match (document.get("schema").and_then(Json::as_str), *part) {
+        (Some(CALLDATA_SCHEMA), "data") => {
+            let calls = vec![readable(payload_file::read_calldata(document)?)?];
+            Ok(Described::Calls { container: Container::CalldataFile, calls })
         }
-        Some(UNSIGNED_SCHEMA) => {
-            return from_transaction(payload_file::read_unsigned(document)?);
+        (Some(UNSIGNED_SCHEMA), "transaction") => {
+            let transaction = payload_file::read_unsigned(document)?;
+            let kind = crate::format::transaction::TYPE;
+            from_transaction(Raw { transaction, signed: false, kind, unread: Vec::new() })
         }
-        _ => {}
+        (Some(CALLDATA_SCHEMA | UNSIGNED_SCHEMA), _) => Err(DescribeError::OtherJson),
+        (_, "transactions") if Batch::is_batch(document) => from_batch(document),
+        // What a node answers: an error with revert data, or a transaction by its hash.
+        (_, "error") => from_error(document.get("error").unwrap_or(document)),
+        (_, "data" | "input") => from_object(document),
+        (_, name) => from_object(document.get(name).unwrap_or(document)),
     }
-    if Batch::is_batch(document) {
-        let (batch, checksum) = Batch::from_json(document)?;
-        let mut calls = Vec::with_capacity(batch.calls.len());
-        for (position, one) in batch.calls.iter().enumerate() {
-            let target =
-                Target { chain_id: Some(batch.chain_id), to: Some(one.to), value: one.value, data: one.data.clone() };
-            let problem = |problem| DescribeError::CallOf { position: position + 1, problem };
-            let decoded = Decoded::from_calldata(&target.data).map_err(problem)?;
-            calls.push(DescribedCall {
-                chain_id: target.chain_id,
-                to: target.to,
-                value: Some(target.value),
-                bytes: target.data.len(),
-                decoded,
-            });
-        }
-        return Ok(Described::Calls { container: Container::Safe(Box::new(batch), checksum), calls });
+}
+
+fn from_batch(document: &Json) -> Result<Described, DescribeError> {
+    let (batch, checksum) = Batch::from_json(document)?;
+    let calls = batch.calls.iter().map(|one| {
+        let (chain_id, to) = (Some(batch.chain_id), Some(one.to));
+        let described = call(Target { chain_id, to, value: one.value, data: one.data.clone() });
+        DescribedCall { beside: one.beside.clone(), ..described }
+    });
+    let calls = calls.collect();
+    Ok(Described::Calls { container: Container::Safe(Box::new(batch), checksum), calls })
+}
+
+/// A transaction object, or the bytes of one as a text.
+fn from_object(object: &Json) -> Result<Described, DescribeError> {
+    if let Some(text) = object.as_str() {
+        return from_hex(text.trim());
     }
-    // What a node answers: an error with revert data, or a transaction by its hash.
-    if let Some(error) = document.get("error") {
-        return from_error(error);
-    }
-    let inner = document.get("result").or_else(|| document.get("transaction")).unwrap_or(document);
-    if let Some(text) = inner.as_str() {
-        return from_hex(text);
-    }
-    let has = |name: &str| inner.get(name).is_some();
+    let has = |name: &str| object.get(name).is_some();
     if has("to") && (has("data") || has("input")) {
-        return from_transaction(Transaction::from_json(&Field::root(inner))?);
+        return from_transaction(Raw::from_json(&Field::root(object))?);
     }
-    match inner.get("data").and_then(Json::as_str) {
+    match object.get("data").and_then(Json::as_str) {
         Some(text) => from_hex(text),
         None => Err(DescribeError::OtherJson),
     }
@@ -219,9 +229,9 @@ fn from_error(error: &Json) -> Result<Described, DescribeError> {
     Err(DescribeError::NoData)
 }
 
-fn from_transaction(transaction: Transaction) -> Result<Described, DescribeError> {
-    let calls = vec![call(target(&transaction))?];
-    Ok(Described::Calls { container: Container::Transaction(Box::new(transaction)), calls })
+fn from_transaction(raw: Raw) -> Result<Described, DescribeError> {
+    let calls = vec![readable(target(&raw.transaction))?];
+    Ok(Described::Calls { container: Container::Transaction(Box::new(raw)), calls })
 }
 
 fn target(transaction: &Transaction) -> Target {
@@ -233,13 +243,22 @@ fn target(transaction: &Transaction) -> Target {
     }
 }
 
-fn call(target: Target) -> Result<DescribedCall, CallError> {
-    let decoded = Decoded::from_calldata(&target.data)?;
-    Ok(DescribedCall {
+fn call(target: Target) -> DescribedCall {
+    DescribedCall {
         chain_id: target.chain_id,
         to: target.to,
         value: Some(target.value),
         bytes: target.data.len(),
-        decoded,
-    })
+        decoded: Decoded::from_calldata(&target.data),
+        beside: Beside::default(),
+    }
+}
+
+/// A call that stands alone: when it cannot be read, there is nothing to show.
+fn readable(target: Target) -> Result<DescribedCall, CallError> {
+    let described = call(target);
+    match &described.decoded {
+        Ok(_) => Ok(described),
+        Err(error) => Err(error.clone()),
+    }
 }

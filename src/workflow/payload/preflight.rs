@@ -8,7 +8,8 @@ use super::costs::Costs;
 use super::{contract_of, network_of};
 use crate::format::amount::Wei;
 use crate::format::cluster_snapshot::ClusterSnapshot;
-use crate::format::contract::call::{Asset, Call, OperatorAction, OperatorsAction};
+use crate::format::contract::call::{AnyCall, Asset, Call, OperatorAction, OperatorsAction, Registrations};
+use crate::format::contract::legacy::LegacyAction;
 use crate::format::contract::snapshot::Snapshot;
 use crate::format::network::Network;
 use crate::format::operator_state::OperatorStates;
@@ -287,15 +288,55 @@ pub fn check(call: &Call, value: Wei, context: &Context<'_>) -> Result<(), Rejec
             // What was sent becomes the balance; the SSV goes back to the owner.
             solvent(value, cluster.validator_count, 0, context.costs)
         }
-        Call::FeeRecipient(recipient) => {
-            named(*recipient)?;
-            network_of(*recipient).map_or(Ok(()), |network| Err(Rejection::SsvContract(*recipient, network)))
-        }
+        Call::FeeRecipient(recipient) => receives(*recipient),
         Call::RegisterOperator { fee, .. } => fee_fits(*fee),
         Call::Operator { id, action } => operator(*id, *action),
         Call::Operators { ids, action } => several_operators(ids, action),
         Call::Liquidate { .. } | Call::UpdateBalance { .. } | Call::GetVersion => Ok(()),
     }
+}
+
+/// The rules that a call breaks by itself, whatever is around it: for those who are shown a foreign one.
+#[must_use]
+pub fn form(call: &AnyCall) -> Vec<Rejection> {
+    let mut found = Vec::new();
+    let mut keep = |result: Result<(), Rejection>| found.extend(result.err());
+    let registered = |validators: &Registrations| {
+        let (keys, shares) = (validators.public_keys(), validators.shares_data());
+        let (differ, same) =
+            (Rejection::LengthsDiffer { keys: keys.len(), shares: shares.len() }, keys.len() == shares.len());
+        validator_keys(&keys).and(if same { Ok(()) } else { Err(differ) })
+    };
+    let call = match call {
+        AnyCall::Current(call) => call,
+        AnyCall::Legacy(call) => {
+            keep(cluster_operators(&call.operators));
+            if let LegacyAction::Register(validators) = &call.action {
+                keep(registered(validators));
+            }
+            return found;
+        }
+    };
+    if let Some((_, operators)) = call.cluster() {
+        keep(cluster_operators(operators));
+    }
+    match call {
+        Call::Register { validators, .. } => keep(registered(validators)),
+        Call::Remove { keys, .. } | Call::Exit { keys, .. } => keep(validator_keys(&keys.all())),
+        Call::Deposit { owner, .. } => keep(named(*owner)),
+        Call::Withdraw { amount, .. } => keep(something(*amount).and_then(|()| packed(*amount))),
+        Call::FeeRecipient(recipient) => keep(receives(*recipient)),
+        Call::RegisterOperator { fee, .. } => keep(fee_fits(*fee)),
+        Call::Operator { id, action } => keep(operator(*id, *action)),
+        Call::Operators { ids, action } => keep(several_operators(ids, action)),
+        _ => {}
+    }
+    found
+}
+
+fn receives(recipient: Address) -> Result<(), Rejection> {
+    named(recipient)?;
+    network_of(recipient).map_or(Ok(()), |network| Err(Rejection::SsvContract(recipient, network)))
 }
 
 fn validator_keys(keys: &[&[u8]]) -> Result<(), Rejection> {

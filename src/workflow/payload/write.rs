@@ -8,7 +8,7 @@ use super::Payload;
 use crate::format::amount::Wei;
 use crate::format::contract::call::{AnyCall, Decoded};
 use crate::format::payload_file::{self, Target};
-use crate::format::safe::{Batch, Checksum, SafeCall};
+use crate::format::safe::{Batch, Beside, Checksum, SafeCall};
 use crate::format::transaction::Transaction;
 use crate::store::atomic::{Mode, Staged};
 use crate::store::output_dir::OutputDir;
@@ -102,8 +102,12 @@ pub fn make(
         }
         (Form::Unsigned, [only]) => payload_file::write_unsigned(only.network, &transaction(only, sender))?,
         (Form::Safe, [first, ..]) => {
-            let call =
-                |payload: &Payload| SafeCall { to: payload.to(), value: payload.value, data: payload.call.encode() };
+            let call = |payload: &Payload| SafeCall {
+                to: payload.to(),
+                value: payload.value,
+                data: payload.call.encode(),
+                beside: Beside::default(),
+            };
             let batch = Batch {
                 chain_id: first.network.chain_id(),
                 safe: sender.from,
@@ -128,6 +132,7 @@ pub fn transaction(payload: &Payload, sender: &Sender) -> Transaction {
         nonce: sender.nonce,
         max_priority_fee: sender.max_priority_fee,
         max_fee: sender.max_fee,
+        gas_price: None,
         gas: sender.gas,
         to: Some(payload.to()),
         value: payload.value,

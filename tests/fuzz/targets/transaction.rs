@@ -18,21 +18,25 @@ fuzz_target!(|bytes: &[u8]| {
         Err(error) => assert_harmless(&error.to_string()),
     }
     let Ok(document) = json::parse(bytes) else { return };
-    match Transaction::from_json(&Field::root(&document)) {
-        Ok(transaction) => again(&transaction),
+    match Raw::from_json(&Field::root(&document)) {
+        Ok(raw) => {
+            assert!(raw.signing_hash().is_none_or(|_| raw.kind == 2 && !raw.signed));
+            again(&raw.transaction);
+        }
         Err(error) => assert_harmless(&error.to_string()),
     }
 });
 
 fn again(transaction: &Transaction) {
     let written = json::parse(transaction.to_json().to_string().as_bytes()).expect("JSON");
-    let without_sender = Transaction { from: None, ..transaction.clone() };
+    // What is written is of type 2, and does not have the sender in it.
+    let without_sender = Transaction { from: None, gas_price: None, ..transaction.clone() };
     assert_eq!(Transaction::from_json(&Field::root(&written)).as_ref(), Ok(&without_sender));
     assert_eq!(transaction.unsigned_rlp().is_some(), transaction.missing().is_empty());
     if let Some(rlp) = transaction.unsigned_rlp()
         && rlp.len() <= 128 << 10
     {
         let raw = Raw::decode(&rlp).expect("what is written is read");
-        assert_eq!(raw.transaction, Transaction { from: None, ..transaction.clone() });
+        assert_eq!(raw.transaction, Transaction { from: None, gas_price: None, ..transaction.clone() });
     }
 }

@@ -14,7 +14,7 @@ use crate::cli::ui::printer::Printer;
 use crate::format::amount::Wei;
 use crate::format::contract::call::{AnyCall, Call, Decoded};
 use crate::format::network::Network;
-use crate::format::safe::{self, Batch, Checksum, MAX_CALLS};
+use crate::format::safe::{self, Batch, Beside, Checksum, MAX_CALLS};
 use crate::format::transaction::MAX_BYTES;
 use crate::workflow::payload::write::{Form, Sender, Written, make};
 use crate::workflow::payload::{Payload, chunk::HEADROOM, network_of};
@@ -44,6 +44,9 @@ pub(super) fn run(files: &[PathBuf], out: &Path, force: bool, printer: &Printer)
             let network: Network = network.ok_or_else(|| refuse("it calls something else than the SSV contract"))?;
             if payloads.first().is_some_and(|first| first.network != network) {
                 return Err(refuse("it is for another network"));
+            }
+            if call.beside != Beside::default() {
+                return Err(refuse("a call in it has more than its calldata: an operation, or a method of its own"));
             }
             let decoded = Decoded::from_calldata(&call.data).map_err(|error| refuse(&error.to_string()))?;
             let (AnyCall::Current(current), true) = (decoded.call, decoded.canonical) else {

@@ -216,7 +216,7 @@ fn show(number: usize, payload: &Payload, delivery: &Delivery<'_>, arguments: &P
         estimate(payload)
             .map_or_else(|| "no figure; ask your node".to_owned(), |gas| format!("about {gas}, an estimate")),
     ));
-    print_lines(&lines, printer, |line| printer.message(line));
+    print_lines(&lines, printer.verbose(), |line| printer.message(line));
     if bytes > HARDWARE_WALLET && arguments.format.contains(&FormName::Unsigned) {
         printer.warning(&format!(
             "{bytes} bytes of calldata are more than most hardware wallets show or take: use --format safe, or fewer validators a call"
@@ -232,13 +232,13 @@ pub(super) fn where_to(network: Network) -> Vec<words::Line> {
     ]
 }
 
-/// Prints labelled lines, the first of a long list only, unless everything is asked for.
-pub(super) fn print_lines(lines: &[words::Line], printer: &Printer, print: impl Fn(&str)) {
+/// Prints labelled lines, the first of a long list only, unless `all` is asked for.
+pub(super) fn print_lines(lines: &[words::Line], all: bool, print: impl Fn(&str)) {
     let mut unlabelled = 0;
     let mut left = 0;
     for (position, (label, text)) in lines.iter().enumerate() {
         unlabelled = if label.is_empty() { unlabelled + 1 } else { 0 };
-        if unlabelled < SHOWN || printer.verbose() {
+        if unlabelled < SHOWN || all {
             print(&format!("  {label:<10} {text}"));
         } else {
             left += 1;

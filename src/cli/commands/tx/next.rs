@@ -104,7 +104,7 @@ fn show(event: &ClusterEvent, receipt: &Receipt, one_transaction: bool, network:
     lines.push(("balance", words::balance_words(event.cluster.balance, asset)));
     lines.extend(receipt.block.map(|block| ("block", block.to_string())));
     printer.message(&tone(Tone::Bold, &format!("The cluster after {}", event.name)));
-    print_lines(&lines, printer, |line| printer.message(line));
+    print_lines(&lines, true, |line| printer.message(line));
     if event.contract.is_none() {
         printer.message(&format!(
             "  the event does not name its contract: that it is the one on {network} is --network's word, and the snapshot \

@@ -1,15 +1,18 @@
 //! A call in words and as JSON: every key, every operator, every amount in two units, every address in full.
 
+use alloy_sol_types::SolValue;
 use dvkey_ceremony::Address;
 use serde_json::{Value, json};
 
 use crate::cli::ui::words::{count, printable};
+use crate::crypto::operator_key::OperatorPublicKey;
 use crate::format::amount::Wei;
 use crate::format::contract::call::{AnyCall, Asset, Call, OperatorAction, OperatorsAction, Registrations};
 use crate::format::contract::legacy::LegacyAction;
 use crate::format::contract::revert::{Revert, Subject};
 use crate::format::contract::snapshot::Snapshot;
 use crate::format::keyshares::shares_data_length;
+use crate::format::operator_key_text::OperatorKeyText;
 
 /// A label and what stands behind it; a label is empty where a list goes on.
 pub(super) type Line = (&'static str, String);
@@ -108,7 +111,11 @@ fn current(call: &Call, out: &mut Vec<Line>) {
             out.push(("proof", format!("{} nodes", proof.len())));
         }
         Call::RegisterOperator { public_key, fee, private } => {
-            out.push(("key", format!("0x{}", hex::encode(public_key))));
+            // As elsewhere, a key is named by its digest; what is no key is shown as it is.
+            out.push(match operator_key(public_key) {
+                Some(key) => ("key", format!("RSA, SHA-256 {}", key.fingerprint())),
+                None => ("key", format!("WRONG: not the text of an RSA key: 0x{}", hex::encode(public_key))),
+            });
             fee_lines(*fee, out);
             out.push(("privacy", if *private { "private" } else { "public" }.to_owned()));
         }
@@ -135,6 +142,12 @@ fn current(call: &Call, out: &mut Vec<Line>) {
         }
         _ => {}
     }
+}
+
+/// The key of an operator's registration: on chain it is the ABI encoding of one string, the base64 of the PEM text.
+pub(super) fn operator_key(encoded: &[u8]) -> Option<OperatorPublicKey> {
+    let text = String::abi_decode(encoded).ok().filter(|text| text.abi_encode() == encoded)?;
+    OperatorKeyText::parse(&text).ok().map(|text| text.key)
 }
 
 /// Blocks of 12 seconds in 365 days.
@@ -291,6 +304,7 @@ pub(super) fn as_json(call: &AnyCall) -> Value {
         }
         Call::RegisterOperator { public_key, fee, private } => {
             put("publicKey", format!("0x{}", hex::encode(public_key)).into());
+            put("keySha256", operator_key(public_key).map(|key| key.fingerprint().to_string()).into());
             put("fee", wei(*fee));
             put("private", (*private).into());
         }
