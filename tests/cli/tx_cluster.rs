@@ -201,3 +201,67 @@ fn the_scanner_says_whose_cluster_it_was_asked_for() {
     let said = stderr(&build(&ours).assert().success());
     assert!(!said.contains("could not be matched"), "{said}");
 }
+
+const FEES: [&str; 6] = ["--fees", "450gwei", "--liquidation-period", "216000", "--min-collateral", "1gwei"];
+
+/// A rule that was not applied is named, for people and for programs.
+#[test]
+fn what_is_not_checked_is_said() {
+    let folder = split_workshop();
+    let here = folder.path();
+    put(here, "cluster.json", &cluster(3, true));
+    put(here, "empty.json", &cluster(0, true));
+    put(here, "liquidated.json", &cluster(3, false));
+    let known: Vec<_> = OURS.iter().map(|id| json!({"id": id})).collect();
+    put(here, "known.json", &json!(known));
+    let test = "passes the contract's liquidation test";
+    let covered = "can still be liquidated afterwards";
+    let settled = "what has run up since the snapshot";
+    let operators = "the operators are there";
+    let cases: [(&[&str], &[&str], &[&str]); 8] = [
+        (&["register", "out/keyshares.json", "--new-cluster", "--value", "1ether"], &[test, operators], &[operators]),
+        (
+            &[
+                "register",
+                "out/keyshares.json",
+                "--cluster",
+                "cluster.json",
+                "--value",
+                "1ether",
+                "--operators",
+                "known.json",
+            ],
+            &[test],
+            &[settled],
+        ),
+        (&["withdraw", "--cluster", "cluster.json", "--amount", "1ether"], &[test], &[settled]),
+        (&["withdraw", "--cluster", "empty.json", "--amount", "1ether"], &[], &[]),
+        (&["reactivate", "--cluster", "liquidated.json", "--value", "1ether"], &[test], &[]),
+        (&["migrate", "--cluster", "cluster.json", "--value", "1ether"], &[test], &[]),
+        (&["deposit", "--cluster", "cluster.json", "--value", "1ether"], &[covered], &[settled]),
+        (&["deposit", "--cluster", "empty.json", "--value", "1ether"], &[], &[]),
+    ];
+    for (arguments, without, with) in cases {
+        for (fees, expected) in [(&[][..], without), (&FEES[..], with)] {
+            let mut command = tx(here, arguments);
+            command.args(["--network", "hoodi", "--out", "tx", "--force", "--json"]).args(fees);
+            let assert = command.assert().success();
+            let payload = objects(&stdout(&assert)).into_iter().find(|object| object["event"] == "payload").unwrap();
+            let said: Vec<_> =
+                payload["notChecked"].as_array().unwrap().iter().map(|line| text(line).to_owned()).collect();
+            assert_eq!(said.len(), expected.len(), "{arguments:?} {fees:?}: {said:?}");
+            for (line, words) in said.iter().zip(expected) {
+                assert!(line.contains(words) && stderr(&assert).contains(&format!("not checked: {line}")), "{said:?}");
+            }
+        }
+    }
+    // 3 validators need 0.2916 ETH by these figures.
+    let mut poor = cluster(3, true);
+    poor["cluster"]["balance"] = json!("100000000000000000");
+    put(here, "poor.json", &poor);
+    for (value, warned) in [("0.1ether", true), ("0.1916ether", false)] {
+        let mut command = tx(here, &["deposit", "--cluster", "poor.json", "--value", value, "--network", "hoodi"]);
+        let said = stderr(&command.args(["--out", "tx", "--force"]).args(FEES).assert().success());
+        assert_eq!(said.contains("anybody can liquidate"), warned, "{said}");
+    }
+}

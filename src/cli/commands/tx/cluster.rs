@@ -6,7 +6,7 @@ use serde_json::json;
 use super::deliver::{Delivery, deliver};
 use super::validators::Named;
 use super::words::Line;
-use super::{NOT_TESTED, address, amount, costs, numbers, operator_ids, snapshot};
+use super::{NOT_COVERED, address, amount, costs, numbers, operator_ids, snapshot, untested};
 use crate::cli::args::tx::{
     ClusterArguments, ClusterValueArguments, CostArguments, ExitArguments, PayloadArguments, RemoveArguments,
     WithdrawArguments,
@@ -62,8 +62,15 @@ fn send(
     let network = payload.network.into();
     let mut next = next;
     let costs = cost_arguments.map(costs).transpose()?.flatten();
-    if cost_arguments.is_some() && costs.is_none() && known.source.snapshot.validator_count > 0 {
-        next.push(NOT_TESTED.to_owned());
+    let before = &known.source.snapshot;
+    if cost_arguments.is_some() && before.validator_count > 0 {
+        let line = match calls.first() {
+            Some((_, Call::Deposit { .. })) if costs.is_none() => Some(NOT_COVERED),
+            // What is sent becomes the whole balance, whatever there was.
+            Some((_, Call::Migrate { .. })) => untested(costs.as_ref(), None),
+            _ => untested(costs.as_ref(), Some(before)),
+        };
+        next.extend(line.map(str::to_owned));
     }
     let context = Context {
         network,
@@ -115,7 +122,19 @@ pub(super) fn deposit(arguments: &ClusterValueArguments, printer: &Printer) -> R
     };
     let call = Call::Deposit { owner, operators: numbers(&known.operators), cluster: known.source.snapshot };
     let value = amount("--value", &arguments.value)?;
-    send("deposit", &known, vec![(1, call)], value, (None, &arguments.payload), Vec::new(), printer)
+    let before = &known.source.snapshot;
+    if let Some(costs) = costs(&arguments.costs)?
+        && let Some(balance) = before.balance.checked_add(value)
+        && let Some(needed) = costs.needed(before.validator_count, 0)
+        && before.validator_count > 0
+        && balance < needed
+    {
+        printer.warning(&format!(
+            "with this the balance is {balance} and less than {needed}: the contract takes it, and anybody can liquidate"
+        ));
+    }
+    let arguments = (Some(&arguments.costs), &arguments.payload);
+    send("deposit", &known, vec![(1, call)], value, arguments, Vec::new(), printer)
 }
 
 pub(super) fn withdraw(arguments: &WithdrawArguments, printer: &Printer) -> Result<Exit, Failure> {

@@ -201,6 +201,7 @@ fn show(number: usize, payload: &Payload, delivery: &Delivery<'_>, arguments: &P
             "chainId": network.chain_id(), "contract": network.ssv_contract(), "value": words::wei(payload.value),
             "call": words::as_json(&call), "calldataBytes": bytes, "gasEstimate": estimate(payload),
             "facts": delivery.json,
+            "notChecked": delivery.next.iter().filter_map(|line| line.strip_prefix("not checked: ")).collect::<Vec<_>>(),
         }));
         return;
     }

@@ -23,6 +23,7 @@ use crate::cli::ui::printer::Printer;
 use crate::format::amount::Wei;
 use crate::format::cluster_snapshot::{self, ClusterSnapshot, Wanted};
 use crate::format::contract::call::Call;
+use crate::format::contract::snapshot::Snapshot;
 use crate::format::network::Network;
 use crate::store::read::{Source, read_bounded};
 use crate::workflow::payload::Payload;
@@ -138,3 +139,24 @@ fn costs(arguments: &CostArguments) -> Result<Option<Costs>, Failure> {
 /// What the contract tests and nobody here has the figures for.
 const NOT_TESTED: &str = "not checked: whether the balance passes the contract's liquidation test; give --fees, \
     --liquidation-period and --min-collateral, or simulate the call";
+
+/// The contract takes any deposit, enough or not.
+const NOT_COVERED: &str = "not checked: whether the cluster can still be liquidated afterwards; give --fees, \
+    --liquidation-period and --min-collateral";
+
+/// A snapshot holds the balance of its last transaction.
+const NOT_SETTLED: &str = "not checked: what has run up since the snapshot; the balance on chain is less than the one that \
+    was tested here";
+
+/// What the contract asks of each operator and nobody here knows.
+const OPERATORS_UNKNOWN: &str = "not checked: whether the operators are there, take this owner and have room; give \
+    --operators, or simulate the call";
+
+/// What stays untested of the liquidation rule, where a balance counts.
+fn untested(costs: Option<&Costs>, before: Option<&Snapshot>) -> Option<&'static str> {
+    match (costs, before) {
+        (None, _) => Some(NOT_TESTED),
+        (Some(_), Some(before)) if before.active && before.validator_count > 0 => Some(NOT_SETTLED),
+        _ => None,
+    }
+}

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::deliver::{Delivery, deliver};
 use super::words::Line;
-use super::{NOT_TESTED, address, amount, costs, read, snapshot};
+use super::{OPERATORS_UNKNOWN, address, amount, costs, read, snapshot, untested};
 use crate::cli::args::tx::RegisterArguments;
 use crate::cli::codes::Code;
 use crate::cli::commands::{parse_nonce, parse_owner};
@@ -95,8 +95,10 @@ fn show(plan: &Plan, request: &Request<'_>, arguments: &RegisterArguments, print
     }
     let mut next =
         vec![format!("send it from {}; nothing else of this owner may be registered before or in between", plan.owner)];
-    if request.costs.is_none() {
-        next.push(NOT_TESTED.to_owned());
+    let before = plan.payload.call.snapshot();
+    next.extend(untested(request.costs.as_ref(), before).map(str::to_owned));
+    if request.operators.is_none() {
+        next.push(OPERATORS_UNKNOWN.to_owned());
     }
     if let Some(following) = plan.chunks.get(plan.built.number) {
         let left: usize = plan.chunks.iter().skip(plan.built.number).map(|chunk| chunk.range.len()).sum();

@@ -232,62 +232,133 @@ fn version_one_takes_no_payable_call_and_no_amount() {
     }
 }
 
+const OPERATORS: [u64; 4] = [1, 2, 3, 4];
+
+/// A call about the cluster of a snapshot.
+fn of(snapshot: Snapshot, call: Call, value: Wei) -> Result<(), Rejection> {
+    let source = source(snapshot);
+    check(&call, value, &context(Some(&source)))
+}
+
+const LIQUIDATED: Snapshot = Snapshot { active: false, balance: Wei::ZERO, ..THERE };
+
+fn two() -> Keys {
+    Keys::Many(vec![key(0), key(1)])
+}
+
+fn remove(count: u32, keys: Keys) -> Result<(), Rejection> {
+    let cluster = Snapshot { validator_count: count, ..THERE };
+    of(cluster, Call::Remove { keys, operators: OPERATORS.to_vec(), cluster }, Wei::ZERO)
+}
+
 #[test]
-fn other_calls_keep_their_rules() {
-    let operators = vec![1, 2, 3, 4];
-    let of = |snapshot: Snapshot, call: Call, value: Wei| {
-        let source = source(snapshot);
-        check(&call, value, &context(Some(&source)))
-    };
-    let remove = |count: u32, keys: Keys| {
-        let cluster = Snapshot { validator_count: count, ..THERE };
-        of(cluster, Call::Remove { keys, operators: operators.clone(), cluster }, Wei::ZERO)
-    };
-    let two = || Keys::Many(vec![key(0), key(1)]);
+fn remove_needs_validators_that_are_there() {
     assert_eq!(remove(2, two()), Ok(()));
     assert_eq!(remove(1, two()), Err(Rejection::MoreThanThere { removed: 2, there: 1 }));
     assert_eq!(remove(1, Keys::Many(vec![])), Err(Rejection::NoValidators));
+}
 
+#[test]
+fn remove_needs_the_snapshot_of_the_cluster() {
+    let cluster = THERE;
+    let call = |operators: &[u64]| Call::Remove { keys: two(), operators: operators.to_vec(), cluster };
+    assert_eq!(check(&call(&OPERATORS), Wei::ZERO, &context(None)), Err(Rejection::NotNew));
+    let rejection = Rejection::OtherOperators { found: "1, 2, 3, 4".to_owned(), wanted: "1, 2, 3, 5".to_owned() };
+    assert_eq!(of(THERE, call(&[1, 2, 3, 5]), Wei::ZERO), Err(rejection));
+    // A cluster that pays in SSV can lose validators before it is migrated.
+    let ssv = ClusterSnapshot { asset: Some(Asset::Ssv), ..source(THERE) };
+    assert_eq!(check(&call(&OPERATORS), Wei::ZERO, &context(Some(&ssv))), Ok(()));
+}
+
+#[test]
+fn exit_needs_validators_and_takes_no_ether() {
     let exit =
-        |keys: Keys, value: Wei| check(&Call::Exit { keys, operators: operators.clone() }, value, &context(None));
+        |keys: Keys, value: Wei| check(&Call::Exit { keys, operators: OPERATORS.to_vec() }, value, &context(None));
     assert_eq!(exit(two(), Wei::ZERO), Ok(()));
     assert_eq!(exit(Keys::Many(vec![]), Wei::ZERO), Err(Rejection::NoValidators));
     assert_eq!(exit(two(), ETHER), Err(Rejection::NotPayable("bulkExitValidator")));
+}
 
-    let liquidated = Snapshot { active: false, balance: Wei::ZERO, ..THERE };
+#[test]
+fn deposit_takes_any_owner_and_a_liquidated_cluster() {
     let deposit = |cluster: Snapshot, value: Wei| {
-        of(cluster, Call::Deposit { owner: owner(), operators: operators.clone(), cluster }, value)
+        of(cluster, Call::Deposit { owner: owner(), operators: OPERATORS.to_vec(), cluster }, value)
     };
     assert_eq!(deposit(THERE, ETHER), Ok(()));
-    assert_eq!(deposit(liquidated, ETHER), Ok(()), "lawful on a liquidated cluster, too");
+    assert_eq!(deposit(LIQUIDATED, ETHER), Ok(()));
     assert_eq!(deposit(THERE, Wei::ZERO), Err(Rejection::NothingSent));
+}
 
-    let withdraw = |cluster: Snapshot, wei: u128| {
-        let amount = Wei::new(wei);
-        of(cluster, Call::Withdraw { operators: operators.clone(), amount, cluster }, Wei::ZERO)
-    };
+fn withdraw(cluster: Snapshot, wei: u128) -> Result<(), Rejection> {
+    of(cluster, Call::Withdraw { operators: OPERATORS.to_vec(), amount: Wei::new(wei), cluster }, Wei::ZERO)
+}
+
+#[test]
+fn withdraw_leaves_a_balance_to_validators() {
     assert_eq!(withdraw(THERE, 1_900_000), Ok(()));
     assert_eq!(withdraw(THERE, 2_000_000), Err(Rejection::NoBalance));
     assert_eq!(withdraw(Snapshot { validator_count: 0, ..THERE }, 2_000_000), Ok(()));
-    assert_eq!(withdraw(THERE, 1_900_001), Err(Rejection::Precision(Wei::new(1_900_001))));
     let rejection = Rejection::MoreThanBalance { amount: Wei::new(2_100_000), balance: THERE.balance };
     assert_eq!(withdraw(THERE, 2_100_000), Err(rejection));
-    assert_eq!(withdraw(liquidated, 100_000), Err(Rejection::Liquidated));
+    assert_eq!(withdraw(LIQUIDATED, 100_000), Err(Rejection::Liquidated));
+}
 
+#[test]
+fn withdraw_takes_the_contracts_unit() {
+    assert_eq!(withdraw(THERE, 1_900_001), Err(Rejection::Precision(Wei::new(1_900_001))));
+}
+
+#[test]
+fn withdraw_passes_the_liquidation_test() {
+    let costs =
+        Costs { fees: Wei::new(1_000_000), threshold: 1, minimum: Wei::new(1_500_000), effective_balance: None };
+    let source = source(THERE);
+    let context = Context { costs: Some(costs), ..context(Some(&source)) };
+    let take = |wei: u128| {
+        let call = Call::Withdraw { operators: OPERATORS.to_vec(), amount: Wei::new(wei), cluster: THERE };
+        check(&call, Wei::ZERO, &context)
+    };
+    // Two million are there, and three validators need three million.
+    let (balance, needed) = (Wei::new(1_900_000), Wei::new(3_000_000));
+    assert_eq!(take(100_000), Err(Rejection::InsufficientBalance { balance, needed }));
+}
+
+#[test]
+fn reactivate_needs_a_liquidated_cluster_and_ether() {
     let reactivate =
-        |cluster: Snapshot, value: Wei| of(cluster, Call::Reactivate { operators: operators.clone(), cluster }, value);
-    assert_eq!(reactivate(liquidated, ETHER), Ok(()));
+        |cluster: Snapshot, value: Wei| of(cluster, Call::Reactivate { operators: OPERATORS.to_vec(), cluster }, value);
+    assert_eq!(reactivate(LIQUIDATED, ETHER), Ok(()));
     assert_eq!(reactivate(THERE, ETHER), Err(Rejection::NotLiquidated));
-    assert_eq!(reactivate(liquidated, Wei::ZERO), Err(Rejection::NoBalance));
+    assert_eq!(reactivate(LIQUIDATED, Wei::ZERO), Err(Rejection::NoBalance));
+}
 
+#[test]
+fn migrate_needs_a_cluster_that_pays_in_ssv_and_ether() {
     let migrate = |asset: Option<Asset>, value: Wei| {
         let source = ClusterSnapshot { asset, ..source(THERE) };
-        check(&Call::Migrate { operators: operators.clone(), cluster: THERE }, value, &context(Some(&source)))
+        check(&Call::Migrate { operators: OPERATORS.to_vec(), cluster: THERE }, value, &context(Some(&source)))
     };
     assert_eq!(migrate(Some(Asset::Ssv), ETHER), Ok(()));
     assert_eq!(migrate(None, ETHER), Ok(()));
     assert_eq!(migrate(Some(Asset::Eth), ETHER), Err(Rejection::PaysInEth));
     assert_eq!(migrate(None, Wei::ZERO), Err(Rejection::NoBalance));
+}
+
+/// The rules that a foreign call breaks by itself are found without anything around it, and are the same ones.
+#[test]
+fn the_form_of_a_call_is_judged_alone() {
+    let of = |call: Call| form(&AnyCall::Current(call));
+    assert_eq!(of(registers(vec![key(0)], &OPERATORS, THERE)), vec![]);
+    let broken = of(registers(vec![key(0), key(0)], &[2, 1, 3, 4], THERE));
+    assert_eq!(broken, vec![Rejection::Unsorted(2, 1), Rejection::Duplicate { first: 1, second: 2 }]);
+    let validators = Registrations::Many(vec![key(0), key(1)], vec![vec![1]]);
+    let call = Call::Register { validators, operators: OPERATORS.to_vec(), cluster: THERE };
+    assert_eq!(of(call), vec![Rejection::LengthsDiffer { keys: 2, shares: 1 }]);
+    let owner = Address::from_bytes([0; 20]);
+    let call = Call::Deposit { owner, operators: OPERATORS.to_vec(), cluster: THERE };
+    assert_eq!(of(call), vec![Rejection::ZeroAddress]);
+    let call = Call::Withdraw { operators: OPERATORS.to_vec(), amount: Wei::new(7), cluster: THERE };
+    assert_eq!(of(call), vec![Rejection::Precision(Wei::new(7))]);
 }
 
 #[test]
