@@ -1,7 +1,11 @@
 //! What a file is, told from its content alone.
 
+use super::contract::call::Decoded;
 use super::json::{self, Json, JsonError};
-use super::{keyshares, operator_keystore};
+use super::receipt::ClusterEvent;
+use super::safe::Batch;
+use super::transaction::Raw;
+use super::{cluster_snapshot, journal, keyshares, operator_keystore, payload_file, plan, row_result};
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +24,32 @@ pub enum Kind {
     DepositData,
     /// Proofs of an ssv-dkg ceremony.
     Proofs,
+    /// Calldata for the SSV contract, as hexadecimal text.
+    Calldata,
+    /// Our file of calldata with its target.
+    CalldataFile,
+    /// Our file of a transaction that nobody has signed.
+    UnsignedTransaction,
+    /// A transaction object of any origin.
+    Transaction,
+    /// The bytes of a transaction, as they are or as hexadecimal text.
+    RawTransaction,
+    /// A batch for the Safe Transaction Builder.
+    SafeBatch,
+    /// The receipt of a transaction.
+    Receipt,
+    /// An event of a contract, or several.
+    Event,
+    /// The snapshot of a cluster, or several.
+    ClusterSnapshot,
+    /// What a batch is made from.
+    Manifest,
+    /// A frozen batch.
+    BatchPlan,
+    /// What a batch has done so far.
+    BatchJournal,
+    /// What became of a row of a batch.
+    BatchResult,
     /// A node's encrypted operator key.
     OperatorKeystore,
     /// An RSA private key in the open.
@@ -46,6 +76,19 @@ impl Kind {
             Self::Operators => "a list of SSV operators",
             Self::DepositData => "deposit data",
             Self::Proofs => "proofs of an ssv-dkg ceremony",
+            Self::Calldata => "calldata for the SSV contract",
+            Self::CalldataFile => "calldata for the SSV contract with its target, of dvkey tx",
+            Self::UnsignedTransaction => "an unsigned transaction, of dvkey tx",
+            Self::Transaction => "a transaction as JSON",
+            Self::RawTransaction => "a raw transaction",
+            Self::SafeBatch => "a batch for the Safe Transaction Builder",
+            Self::Receipt => "the receipt of a transaction",
+            Self::Event => "events of a contract",
+            Self::ClusterSnapshot => "the snapshot of an SSV cluster",
+            Self::Manifest => "the manifest of a batch",
+            Self::BatchPlan => "the plan of a batch",
+            Self::BatchJournal => "the journal of a batch",
+            Self::BatchResult => "the result of a row of a batch",
             Self::OperatorKeystore => "an operator's encrypted private key",
             Self::OperatorPrivateKey => "an operator's private key, NOT encrypted",
             Self::OperatorPublicKey => "an operator's public key",
@@ -55,10 +98,38 @@ impl Kind {
         }
     }
 
-    /// Whether such a file is a JSON document.
+    /// Whether such a file is one JSON document.
     #[must_use]
     pub fn is_json(self) -> bool {
-        !matches!(self, Self::OperatorPrivateKey | Self::OperatorPublicKey | Self::OtherText | Self::Binary)
+        !matches!(
+            self,
+            Self::Calldata
+                | Self::RawTransaction
+                | Self::Manifest
+                | Self::BatchPlan
+                | Self::BatchJournal
+                | Self::OperatorPrivateKey
+                | Self::OperatorPublicKey
+                | Self::OtherText
+                | Self::Binary
+        )
+    }
+
+    /// Whether such a file has nothing to do with keys, shares and operators.
+    #[must_use]
+    pub fn is_other_document(self) -> bool {
+        matches!(
+            self,
+            Self::CalldataFile
+                | Self::UnsignedTransaction
+                | Self::Transaction
+                | Self::SafeBatch
+                | Self::Receipt
+                | Self::Event
+                | Self::ClusterSnapshot
+                | Self::BatchResult
+                | Self::OtherJson
+        )
     }
 
     /// A short stable name.
@@ -72,6 +143,19 @@ impl Kind {
             Self::Operators => "operators",
             Self::DepositData => "deposit-data",
             Self::Proofs => "proofs",
+            Self::Calldata => "calldata",
+            Self::CalldataFile => "calldata-file",
+            Self::UnsignedTransaction => "unsigned-transaction",
+            Self::Transaction => "transaction",
+            Self::RawTransaction => "raw-transaction",
+            Self::SafeBatch => "safe-batch",
+            Self::Receipt => "receipt",
+            Self::Event => "event",
+            Self::ClusterSnapshot => "cluster-snapshot",
+            Self::Manifest => "batch-manifest",
+            Self::BatchPlan => "batch-plan",
+            Self::BatchJournal => "batch-journal",
+            Self::BatchResult => "batch-result",
             Self::OperatorKeystore => "operator-keystore",
             Self::OperatorPrivateKey => "operator-private-key",
             Self::OperatorPublicKey => "operator-public-key",
@@ -100,9 +184,11 @@ pub struct Detected {
 #[must_use]
 pub fn detect(bytes: &[u8]) -> Detected {
     match json::parse(bytes) {
-        Ok(document) if matches!(document, Json::Object(_) | Json::Array(_)) => {
-            Detected { kind: json_kind(&document), document: Some(document), broken: None }
-        }
+        Ok(document) if matches!(document, Json::Object(_) | Json::Array(_)) => match json_kind(&document) {
+            // A line is a whole document, and a file of one line is one, too.
+            kind @ (Kind::Manifest | Kind::BatchPlan) => Detected { kind, document: None, broken: None },
+            kind => Detected { kind, document: Some(document), broken: None },
+        },
         Ok(_) => Detected { kind: Kind::OtherText, document: None, broken: None },
         Err(error) => Detected { kind: text_kind(bytes), document: None, broken: Some(error) },
     }
@@ -135,6 +221,9 @@ fn json_kind(document: &Json) -> Kind {
     if operator_keystore::is_encrypted_key_file(document) {
         return Kind::OperatorKeystore;
     }
+    if ["keystore", "operators", "owner", "network"].iter().all(|name| has(name)) {
+        return Kind::Manifest;
+    }
     let sample = match document {
         Json::Array(elements) => elements.first().unwrap_or(document),
         _ => document,
@@ -158,7 +247,76 @@ fn json_kind(document: &Json) -> Kind {
     if document.get("data").is_some_and(|data| data.get("operators").is_some()) {
         return Kind::Operators;
     }
+    other_json_kind(document, schema)
+}
+
+/// What has nothing secret in it: transactions and what became of them.
+fn other_json_kind(document: &Json, schema: Option<&str>) -> Kind {
+    match schema {
+        Some(payload_file::CALLDATA_SCHEMA) => return Kind::CalldataFile,
+        Some(payload_file::UNSIGNED_SCHEMA) => return Kind::UnsignedTransaction,
+        Some(cluster_snapshot::SCHEMA) => return Kind::ClusterSnapshot,
+        Some(row_result::SCHEMA) => return Kind::BatchResult,
+        Some(plan::SCHEMA) => return Kind::BatchPlan,
+        _ => {}
+    }
+    if Batch::is_batch(document) {
+        return Kind::SafeBatch;
+    }
+    let first = match document {
+        Json::Array(elements) => elements.first().unwrap_or(document),
+        _ => document,
+    };
+    if ClusterEvent::is_event(first) {
+        return Kind::Event;
+    }
+    let inner = ["result", "data", "transaction", "tx"].iter().find_map(|name| document.get(name));
+    let inner = inner.filter(|value| matches!(value, Json::Object(_))).unwrap_or(document);
+    let has = |name: &str| inner.get(name).is_some();
+    if has("logs") && has("status") {
+        return Kind::Receipt;
+    }
+    if has("to") && (has("data") || has("input")) {
+        return Kind::Transaction;
+    }
+    let is_cluster = |value: &Json| value.get("validatorCount").is_some() && value.get("networkFeeIndex").is_some();
+    let holds = |name: &str| match inner.get(name) {
+        Some(Json::Array(elements)) => elements.first().is_some_and(is_cluster),
+        other => other.is_some_and(is_cluster),
+    };
+    if is_cluster(inner) || ["cluster", "clusters", "cluster snapshot"].iter().any(|name| holds(name)) {
+        return Kind::ClusterSnapshot;
+    }
     Kind::OtherJson
+}
+
+/// What a text or bytes are that are no single document, and hold nothing secret.
+fn public_kind(bytes: &[u8]) -> Option<Kind> {
+    let trimmed = bytes.trim_ascii();
+    if let Some(digits) = std::str::from_utf8(trimmed).ok().and_then(|text| text.strip_prefix("0x")) {
+        let bytes = hex::decode(digits).ok()?;
+        // Nothing that a secret could look like: the bytes are all accounted for.
+        if Decoded::from_calldata(&bytes).is_ok_and(|decoded| decoded.canonical) {
+            return Some(Kind::Calldata);
+        }
+        return (bytes.len() > 64 && Raw::decode(&bytes).is_ok()).then_some(Kind::RawTransaction);
+    }
+    if bytes.len() > 64 && matches!(bytes, [2 | 0xf8..=0xfa, ..]) && Raw::decode(bytes).is_ok() {
+        return Some(Kind::RawTransaction);
+    }
+    let line = trimmed.strip_prefix(b"\xef\xbb\xbf").unwrap_or(trimmed).split(|byte| *byte == b'\n').next()?;
+    let line = line.get(..64 << 10).unwrap_or(line).trim_ascii();
+    if let Ok(journal::Entry::Opened { .. }) = journal::Entry::parse(line) {
+        return Some(Kind::BatchJournal);
+    }
+    if line.starts_with(b"{") {
+        let kind = json_kind(&json::parse(line).ok()?);
+        return matches!(kind, Kind::Manifest | Kind::BatchPlan).then_some(kind);
+    }
+    let columns: Vec<_> =
+        std::str::from_utf8(line).ok()?.split(',').map(|name| name.trim().trim_matches('"')).collect();
+    let all = ["keystore", "operators", "owner", "network"].iter().all(|name| columns.contains(name));
+    all.then_some(Kind::Manifest)
 }
 
 fn version_is(document: &Json, versions: &[&str]) -> bool {
@@ -177,6 +335,9 @@ fn is_id_map(document: &Json) -> bool {
 
 /// What a text that is not JSON claims to be.
 fn text_kind(bytes: &[u8]) -> Kind {
+    if let Some(kind) = public_kind(bytes) {
+        return kind;
+    }
     let start = bytes.get(..64 << 10).unwrap_or(bytes);
     let contains = |needle: &str| start.windows(needle.len()).any(|window| window == needle.as_bytes());
     let trimmed = bytes.trim_ascii_start();
@@ -233,6 +394,26 @@ mod tests {
             (r#"[{"proof":{},"signature":"aa"}]"#, Kind::Proofs),
             (r#"[[{"proof":{},"signature":"aa"}]]"#, Kind::Proofs),
             (r#"{"checksum":{},"cipher":{},"kdf":{}}"#, Kind::OperatorKeystore),
+            (r#"{"schema":"dvkey.calldata/1"}"#, Kind::CalldataFile),
+            (r#"{"schema":"dvkey.unsigned/1","transaction":{}}"#, Kind::UnsignedTransaction),
+            (r#"{"schema":"dvkey.cluster/1"}"#, Kind::ClusterSnapshot),
+            (r#"{"schema":"dvkey.batch-result/1"}"#, Kind::BatchResult),
+            ("{\"schema\":\"dvkey.batch-plan/1\"}\n{\"input\":1}\n", Kind::BatchPlan),
+            (r#"{"schema":"dvkey.batch-plan/1"}"#, Kind::BatchPlan),
+            ("keystore,operators,owner,network\na,b,c,d\n", Kind::Manifest),
+            (r#"{"keystore":"a","operators":"b","owner":"c","network":"d"}"#, Kind::Manifest),
+            ("{\"keystore\":\"a\",\"operators\":\"b\",\"owner\":\"c\",\"network\":\"d\"}\n{}\n", Kind::Manifest),
+            (r#"{"chainId":"1","transactions":[]}"#, Kind::SafeBatch),
+            (r#"{"jsonrpc":"2.0","result":{"status":"0x1","logs":[]}}"#, Kind::Receipt),
+            (r#"[{"topics":[],"data":"0x"}]"#, Kind::Event),
+            (r#"{"eventName":"ValidatorAdded","args":{}}"#, Kind::Event),
+            (r#"{"result":{"to":"0x","input":"0x"}}"#, Kind::Transaction),
+            (r#"{"data":{"clusters":[{"validatorCount":1,"networkFeeIndex":2}]}}"#, Kind::ClusterSnapshot),
+            (r#"{"block":1,"cluster snapshot":{"validatorCount":1,"networkFeeIndex":2}}"#, Kind::ClusterSnapshot),
+            ("0x0d8e6e2c\n", Kind::Calldata),
+            // A call and what may be a secret behind it; and the digits of a key.
+            ("0x0d8e6e2c00000000000000000000000000000000000000000000000000000000", Kind::OtherText),
+            ("0x02f8618d05ac3be9888e148a50e452b41098c88beb2a816a532bcdad5172586f", Kind::OtherText),
             ("-----BEGIN RSA PRIVATE KEY-----\n", Kind::OperatorPrivateKey),
             ("-----BEGIN RSA PUBLIC KEY-----\n", Kind::OperatorPublicKey),
             ("LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQ", Kind::OperatorPrivateKey),

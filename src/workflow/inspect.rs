@@ -6,6 +6,8 @@ use dvkey_ceremony::PublicKey;
 
 use crate::crypto::digest::Sha256Digest;
 use crate::crypto::kdf::{Kdf, KdfLimits};
+use crate::format::cluster_snapshot::{ClusterSnapshot, SnapshotError, Wanted};
+use crate::format::contract::call::{AnyCall, Decoded};
 use crate::format::detect::{Detected, Kind, detect};
 use crate::format::json::{self, Json};
 use crate::format::keyshares::{KeysharesFile, MAX_BYTES};
@@ -13,8 +15,12 @@ use crate::format::keystore::Keystore;
 use crate::format::operator_key_text::OperatorKeyText;
 use crate::format::operators::OperatorList;
 use crate::format::provenance::Claims;
+use crate::format::receipt::Receipt;
+use crate::format::safe::Checksum;
 use crate::format::text::shown;
 use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
+use crate::workflow::payload;
+use crate::workflow::payload::describe::{Container, Described};
 
 /// What a file is.
 #[derive(Clone, Debug)]
@@ -78,6 +84,18 @@ fn describe(file: String, bytes: &[u8]) -> Description {
         (Some(Json::Array(entries)), Kind::DepositData | Kind::Proofs) => {
             facts.push(("entries", entries.len().to_string()));
         }
+        (
+            _,
+            Kind::Calldata
+            | Kind::CalldataFile
+            | Kind::UnsignedTransaction
+            | Kind::Transaction
+            | Kind::RawTransaction
+            | Kind::SafeBatch,
+        ) => calls(bytes, &mut facts, &mut problem),
+        (Some(document), Kind::Receipt) => receipt(document, &mut facts, &mut problem),
+        (Some(_), Kind::ClusterSnapshot) => snapshot(bytes, &mut facts, &mut problem),
+        (Some(Json::Array(events)), Kind::Event) => facts.push(("events", events.len().to_string())),
         (None, Kind::OperatorPublicKey) => match std::str::from_utf8(bytes).map(OperatorKeyText::parse) {
             Ok(Ok(text)) => facts.push(("key SHA-256", text.key.fingerprint().to_string())),
             Ok(Err(error)) => problem = Some(error.to_string()),
@@ -160,4 +178,60 @@ fn provenance(bytes: &[u8], facts: &mut Vec<(&'static str, String)>, problem: &m
         }
         Err(error) => *problem = Some(error.to_string()),
     }
+}
+
+/// What is called, with what, where: for whoever signs, `dvkey tx decode` says it whole.
+fn calls(bytes: &[u8], facts: &mut Vec<(&'static str, String)>, problem: &mut Option<String>) {
+    let (container, calls) = match payload::describe::describe(bytes) {
+        Ok(Described::Calls { container, calls }) => (container, calls),
+        Ok(Described::Revert(_)) => return,
+        Err(error) => return *problem = Some(error.to_string()),
+    };
+    for call in &calls {
+        match &call.decoded {
+            Ok(Decoded { call: AnyCall::Current(call), .. }) => facts.push(("calls", call.function().to_owned())),
+            Ok(Decoded { call: AnyCall::Legacy(call), .. }) => {
+                facts.push(("calls", format!("{}, of contract version 1", call.signature())));
+            }
+            Err(error) => *problem = Some(error.to_string()),
+        }
+        facts.extend(call.to.map(|to| ("contract", to.to_string())));
+        facts.extend(call.chain_id.map(|chain| ("chain", chain.to_string())));
+        facts.extend(call.value.map(|value| ("value", value.to_string())));
+    }
+    if let Container::Safe(_, Checksum::Broken) = container {
+        *problem = Some("the checksum is broken: it was changed after it was made".to_owned());
+    }
+    facts.push(("all of it", "dvkey tx decode".to_owned()));
+}
+
+fn receipt(document: &Json, facts: &mut Vec<(&'static str, String)>, problem: &mut Option<String>) {
+    match Receipt::from_json(document, None) {
+        Ok(receipt) => {
+            facts.extend(receipt.transaction.clone().map(|hash| ("transaction", hash)));
+            facts.extend(receipt.block.map(|block| ("block", block.to_string())));
+            for event in receipt.clusters() {
+                facts.push(("owner", event.owner.to_string()));
+                let ids: Vec<_> = event.operators.iter().map(ToString::to_string).collect();
+                facts.push(("operators", ids.join(", ")));
+            }
+        }
+        Err(error) => *problem = Some(error.to_string()),
+    }
+}
+
+fn snapshot(bytes: &[u8], facts: &mut Vec<(&'static str, String)>, problem: &mut Option<String>) {
+    let found = match ClusterSnapshot::parse(bytes, Wanted::default()) {
+        Ok(found) => found,
+        Err(SnapshotError::Several(clusters)) => return facts.push(("clusters", clusters.to_string())),
+        Err(error) => return *problem = Some(error.to_string()),
+    };
+    facts.extend(found.owner.map(|owner| ("owner", owner.to_string())));
+    if let Some(operators) = &found.operators {
+        let ids: Vec<_> = operators.iter().map(ToString::to_string).collect();
+        facts.push(("operators", ids.join(", ")));
+    }
+    facts.push(("validators", found.snapshot.validator_count.to_string()));
+    facts.push(("state", if found.snapshot.active { "active" } else { "liquidated" }.to_owned()));
+    facts.extend(found.block.map(|block| ("block", block.to_string())));
 }

@@ -265,3 +265,35 @@ fn what_is_not_checked_is_said() {
         assert_eq!(said.contains("anybody can liquidate"), warned, "{said}");
     }
 }
+
+/// `dvkey inspect` knows what `dvkey tx` writes and reads.
+#[test]
+fn files_around_transactions_are_told() {
+    let folder = split_workshop();
+    let here = folder.path();
+    put(here, "cluster.json", &cluster(3, true));
+    let forms = ["--format", "safe", "--format", "calldata", "--format", "unsigned", "--from", OWNER, "--out", "tx"];
+    let fees = ["--tx-nonce", "3", "--max-fee", "20gwei", "--priority-fee", "1gwei", "--gas", "estimate"];
+    register(here, &["--new-cluster", "--value", "1.5ether"]).args(forms).args(fees).assert().success();
+    let unsigned = read_json(&here.join("tx/register-01.unsigned.json"));
+    put(here, "bare.json", &unsigned["transaction"]);
+    std::fs::write(here.join("raw"), text(&unsigned["rlp"])).unwrap();
+    std::fs::write(here.join("call"), text(&unsigned["transaction"]["data"])).unwrap();
+    let broken = std::fs::read_to_string(here.join("tx/register-01.safe.json")).unwrap();
+    std::fs::write(here.join("broken.json"), broken.replace("1500000000000000000", "15")).unwrap();
+    std::fs::copy(crate::support::fixture("ethers/receipt.json"), here.join("receipt.json")).unwrap();
+    for (file, kind, words) in [
+        ("tx/register-01.safe.json", "a batch for the Safe Transaction Builder", "bulkRegisterValidator"),
+        ("tx/register-01.calldata.json", "calldata for the SSV contract with its target", HOODI),
+        ("tx/register-01.unsigned.json", "an unsigned transaction", "1.5 ETH"),
+        ("bare.json", "a transaction as JSON", "560048"),
+        ("raw", "a raw transaction", "bulkRegisterValidator"),
+        ("call", "calldata for the SSV contract", "bulkRegisterValidator"),
+        ("broken.json", "a batch for the Safe Transaction Builder", "but: the checksum is broken"),
+        ("cluster.json", "the snapshot of an SSV cluster", "12, 34, 56, 78"),
+        ("receipt.json", "the receipt of a transaction", OWNER),
+    ] {
+        let said = stdout(&crate::dvkey(here).args(["inspect", file]).assert().success());
+        assert!(said.contains(&format!("{file}: {kind}")) && said.contains(words), "{file}: {said}");
+    }
+}

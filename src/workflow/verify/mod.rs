@@ -314,7 +314,7 @@ pub(crate) fn provenance_beside(path: &Path, bytes: &[u8]) -> Option<Beside> {
     let source = Source::Path(path.with_file_name(provenance::FILE_NAME));
     let claims = match read_bounded(&source, provenance::MAX_BYTES) {
         // A file of somebody else's that happens to have the name says nothing about this one.
-        Ok(bytes) if detect(&bytes).kind == Kind::OtherJson => return None,
+        Ok(bytes) if detect(&bytes).kind.is_other_document() => return None,
         Ok(bytes) => Claims::parse(&bytes).map_err(|_| Unclear),
         Err(ReadError::NotFound { .. } | ReadError::IsDirectory { .. }) => return None,
         Err(_) => Err(Unclear),

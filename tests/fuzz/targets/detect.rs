@@ -24,6 +24,10 @@ fuzz_target!(|bytes: &[u8]| {
     if matches!(kind, Kind::OtherJson | Kind::DepositData | Kind::Proofs | Kind::Operators | Kind::Provenance) {
         assert!(document.is_some(), "{kind:?} is told from a whole document only");
     }
+    if matches!(kind, Kind::Calldata | Kind::RawTransaction | Kind::Manifest | Kind::BatchPlan | Kind::BatchJournal) {
+        assert!(!kind.is_json() && document.is_none());
+        return;
+    }
     let Some(document) = document else { return read_text(kind, bytes) };
 
     assert!(matches!(document, Json::Object(_) | Json::Array(_)));
@@ -49,7 +53,8 @@ fn read_document(kind: Kind, document: &Json, bytes: &[u8]) {
             let bytes = SecretBytes::new(bytes.to_vec());
             OperatorKeyFile::parse(&bytes, KdfLimits::DEFAULT).err().map(|error| error.to_string())
         }
-        Kind::DepositData | Kind::Proofs | Kind::OtherJson => None,
+        Kind::DepositData | Kind::Proofs => None,
+        kind if kind.is_other_document() => None,
         _ => panic!("{kind:?} is no kind of document"),
     };
     if let Some(problem) = problem {
