@@ -3,14 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use dvkey_ceremony::Gwei;
+
 /// Wei in a Gwei.
 const WEI_PER_GWEI: u128 = 1_000_000_000;
 
 /// Decimal places of ether in Wei.
 const ETHER_PLACES: u32 = 18;
-
-/// Decimal places of ether in Gwei.
-const ETHER_PLACES_IN_GWEI: u32 = 9;
 
 /// Decimal places of Gwei in Wei.
 const GWEI_PLACES: u32 = 9;
@@ -20,10 +19,6 @@ const GWEI_PLACES: u32 = 9;
 /// At most 2^128 - 1, which is three thousand million times all the ether there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Wei(u128);
-
-/// An amount in Gwei, the unit of the beacon chain: 10^-9 ether.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Gwei(u64);
 
 /// Why a text or a number is not an amount.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -93,33 +88,10 @@ impl Wei {
     }
 }
 
-impl Gwei {
-    /// Nothing.
-    pub const ZERO: Self = Self(0);
-
-    /// That many Gwei.
-    #[must_use]
-    pub const fn new(gwei: u64) -> Self {
-        Self(gwei)
-    }
-
-    /// How many Gwei.
-    #[must_use]
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-
-    /// The exact number of ether, as `32` or `1.5`.
-    #[must_use]
-    pub fn ether(self) -> String {
-        decimal(self.0.into(), ETHER_PLACES_IN_GWEI)
-    }
-}
-
 impl From<Gwei> for Wei {
     fn from(gwei: Gwei) -> Self {
         // 2^64 Gwei are 2^94 Wei.
-        Self(u128::from(gwei.0) * WEI_PER_GWEI)
+        Self(u128::from(gwei.get()) * WEI_PER_GWEI)
     }
 }
 
@@ -132,7 +104,7 @@ impl TryFrom<Wei> for Gwei {
         if !wei.0.is_multiple_of(WEI_PER_GWEI) {
             return Err(AmountError::TooFine { given: given(), finest: "Gwei" });
         }
-        (wei.0 / WEI_PER_GWEI).try_into().map(Self).map_err(|_| AmountError::TooLarge(given()))
+        (wei.0 / WEI_PER_GWEI).try_into().map(Self::new).map_err(|_| AmountError::TooLarge(given()))
     }
 }
 
@@ -181,30 +153,22 @@ impl FromStr for Wei {
     }
 }
 
-impl FromStr for Gwei {
-    type Err = AmountError;
-
-    /// As [`Wei`], and a whole number of Gwei.
-    fn from_str(text: &str) -> Result<Self, AmountError> {
-        let wei: Wei = text.parse()?;
-        Self::try_from(wei).map_err(|error| match error {
-            AmountError::TooFine { finest, .. } => AmountError::TooFine { given: echo(text), finest },
-            _ => AmountError::TooLarge(echo(text)),
-        })
-    }
+/// Reads an amount of the beacon chain: as [`Wei`], and a whole number of Gwei.
+///
+/// # Errors
+/// [`AmountError`].
+pub fn parse_gwei(text: &str) -> Result<Gwei, AmountError> {
+    let wei: Wei = text.parse()?;
+    Gwei::try_from(wei).map_err(|error| match error {
+        AmountError::TooFine { finest, .. } => AmountError::TooFine { given: echo(text), finest },
+        _ => AmountError::TooLarge(echo(text)),
+    })
 }
 
 impl fmt::Display for Wei {
     /// `1.5 ETH (1500000000000000000 wei)`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ETH ({} wei)", self.ether(), self.0)
-    }
-}
-
-impl fmt::Display for Gwei {
-    /// `32 ETH (32000000000 Gwei)`
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ETH ({} Gwei)", self.ether(), self.0)
     }
 }
 
@@ -300,7 +264,7 @@ mod tests {
             "1 eth er",
         ] {
             assert!(matches!(text.parse::<Wei>(), Err(AmountError::Form(_))), "{text:?}");
-            assert!(text.parse::<Gwei>().is_err(), "{text:?}");
+            assert!(parse_gwei(text).is_err(), "{text:?}");
         }
     }
 
@@ -327,9 +291,9 @@ mod tests {
         ] {
             assert!(matches!(text.parse::<Wei>(), Err(AmountError::TooLarge(_))), "{text}");
         }
-        assert_eq!("18446744073.709551615ether".parse(), Ok(Gwei(u64::MAX)));
-        assert!(matches!("18446744073.709551616ether".parse::<Gwei>(), Err(AmountError::TooLarge(_))));
-        assert_eq!("0.0000000001ether".parse(), fine::<Gwei>("0.0000000001ether", "Gwei"));
+        assert_eq!(parse_gwei("18446744073.709551615ether"), Ok(Gwei::new(u64::MAX)));
+        assert!(matches!(parse_gwei("18446744073.709551616ether"), Err(AmountError::TooLarge(_))));
+        assert_eq!(parse_gwei("0.0000000001ether"), fine("0.0000000001ether", "Gwei"));
         assert_eq!(Gwei::try_from(Wei(1)), fine("1wei", "Gwei"));
     }
 
@@ -338,8 +302,6 @@ mod tests {
         assert_eq!(Wei(ETHER * 3 / 2).to_string(), "1.5 ETH (1500000000000000000 wei)");
         assert_eq!(Wei(1).to_string(), "0.000000000000000001 ETH (1 wei)");
         assert_eq!(Wei::ZERO.to_string(), "0 ETH (0 wei)");
-        assert_eq!(Gwei(32_000_000_000).to_string(), "32 ETH (32000000000 Gwei)");
-        assert_eq!(Gwei(31_999_999_999).to_string(), "31.999999999 ETH (31999999999 Gwei)");
         assert_eq!(Wei(1_500_000_000).gwei(), "1.5");
     }
 
@@ -356,17 +318,17 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn what_is_shown_is_read_again(wei: u128, gwei: u64) {
-            let (wei, gwei) = (Wei(wei), Gwei(gwei));
+            let (wei, gwei) = (Wei(wei), Gwei::new(gwei));
             proptest::prop_assert_eq!(format!("{}ether", wei.ether()).parse(), Ok(wei));
             proptest::prop_assert_eq!(format!("{} gwei", wei.gwei()).parse(), Ok(wei));
-            proptest::prop_assert_eq!(format!("{} ETH", gwei.ether()).parse(), Ok(gwei));
+            proptest::prop_assert_eq!(parse_gwei(&gwei.to_string()), Ok(gwei));
             proptest::prop_assert_eq!(Gwei::try_from(Wei::from(gwei)), Ok(gwei));
         }
 
         #[test]
         fn no_text_panics(text in ".*") {
             let _ = text.parse::<Wei>();
-            let _ = text.parse::<Gwei>();
+            let _ = parse_gwei(&text);
         }
     }
 }

@@ -65,14 +65,13 @@ fn parse_withdrawal_address(text: &str) -> Result<Address, Failure> {
 
 /// Reads an amount of the beacon chain with its unit.
 fn parse_amount(text: &str) -> Result<Gwei, Failure> {
-    let amount: amount::Gwei = text.parse().map_err(|error: AmountError| {
+    amount::parse_gwei(text).map_err(|error| {
         let failure = Failure::new(Code::DepositAmount, error.to_string());
         match error {
             AmountError::NoUnit(number) => failure.hint(format!("write {number}ether for so many ether")),
             _ => failure,
         }
-    })?;
-    Ok(Gwei::new(amount.get()))
+    })
 }
 
 /// Reads a nonce: plain decimal, no sign, no exponent, no leading zero.
