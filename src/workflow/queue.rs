@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::crypto::kdf::Kdf;
 use crate::crypto::kdf::group::Deriver;
@@ -29,6 +30,11 @@ pub(crate) trait Client: Sync {
 
     /// Takes what came of a keystore. Called once for each that had a password, in no particular order.
     fn opened(&self, position: usize, result: Result<Unlocked, UnlockError>);
+
+    /// Hears that a worker turns to the next keystores, having `spent` so long on the last.
+    fn next(&self, spent: Duration) {
+        let _ = spent;
+    }
 }
 
 /// Opens the keystores at these positions of `all`. Each must fit into the memory by itself.
@@ -56,11 +62,13 @@ pub(crate) fn open_all(
                 return;
             }
             let group: Vec<_> = group.into_iter().filter_map(|at| Some((at, client.password(at)?))).collect();
+            let begun = Instant::now();
             let pairs: Vec<_> = group.iter().filter_map(|(at, password)| Some((*all.get(*at)?, password))).collect();
             let results = Keystore::unlock_all(&pairs, &mut deriver);
             for ((at, _), result) in group.iter().zip(results) {
                 client.opened(*at, result);
             }
+            client.next(begun.elapsed());
         }
     };
     std::thread::scope(|scope| {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use dvkey_ceremony::bls::HeldKeys;
 
@@ -33,13 +34,18 @@ enum Finished {
     },
 }
 
-/// What all workers hand their rows to. Whoever comes while nobody is at it does the work for all that is waiting, so
-/// that slow rows are saved one by one, and quick ones many at a time.
+/// How long a row may wait for others: together they are judged for half of what they cost one by one.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// What all workers hand their rows to. Slow rows are saved as they come, and quick ones many at a time, by whoever
+/// comes while nobody is at it.
 pub(super) struct Finisher<'a> {
     plan: &'a LoadedPlan,
     ports: &'a RunPorts<'a>,
     results: WorkDir,
     waiting: Mutex<Vec<Finished>>,
+    /// When rows were last saved.
+    saved: Mutex<Instant>,
     journal: Mutex<Log>,
     failure: Mutex<Option<RunError>>,
     stopped: AtomicBool,
@@ -58,6 +64,7 @@ impl<'a> Finisher<'a> {
             ports,
             results,
             waiting: Mutex::new(Vec::new()),
+            saved: Mutex::new(Instant::now()),
             journal: Mutex::new(journal),
             failure: Mutex::new(None),
             stopped: AtomicBool::new(false),
@@ -129,7 +136,16 @@ impl<'a> Finisher<'a> {
         if waiting >= GROUP {
             drop(self.journal.lock());
         }
-        self.work();
+        if waiting >= GROUP || lock(&self.saved).elapsed() >= PATIENCE {
+            self.work();
+        }
+    }
+
+    /// A worker that spent so long on its last rows will not be back soon: they are saved now.
+    pub(super) fn rest(&self, spent: Duration) {
+        if spent >= PATIENCE {
+            self.work();
+        }
     }
 
     fn work(&self) {
@@ -143,6 +159,7 @@ impl<'a> Finisher<'a> {
             if let Err(error) = self.finish(group, &mut journal) {
                 self.fail(error);
             }
+            *lock(&self.saved) = Instant::now();
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use dvkey_ceremony::bls::HeldKeys;
 use dvkey_ceremony::dealer::DealerError;
@@ -396,6 +397,10 @@ impl Client for Window<'_> {
             Ok((item, reading)) => self.finisher.made(row.clone(), &item, reading),
             Err(cause) => self.finisher.refuse(row.clone(), cause.into()),
         }
+    }
+
+    fn next(&self, spent: Duration) {
+        self.finisher.rest(spent);
     }
 }
 
