@@ -13,6 +13,7 @@ use crate::deposit::{ForkVersion, Gwei, WithdrawalCredentials};
 use crate::fault::{Check, Culprit, Fault};
 use crate::hash::Tag;
 use crate::identifier::Identifier;
+use crate::message::Nonce;
 use crate::threshold::Threshold;
 
 /// A plan has at most so many bytes.
@@ -423,8 +424,10 @@ fn check_ssv(draft: &PlanDraft, ssv: &SsvRegistration, threshold: Threshold, wai
             return Err(Fault::new(Check::PlanBinding, Culprit::CardOf(participant.id)));
         }
     }
-    let last = ssv.first_nonce.checked_add(u64::from(draft.validators) + u64::from(ssv.nonce_window));
-    if last.is_none() { Err(organizer(Check::PlanNonce)) } else { Ok(()) }
+    // The last nonce that is signed. The nodes keep nonces in 16 bits and never accept a registration beyond.
+    let beyond_first = u64::from(draft.validators) + u64::from(ssv.nonce_window) - 2;
+    let last = Nonce::try_from(ssv.first_nonce).and_then(|first| first.checked_add(beyond_first));
+    if last.is_err() { Err(organizer(Check::PlanNonce)) } else { Ok(()) }
 }
 
 /// 0x01 or 0x02, 11 zero bytes, an address.

@@ -197,11 +197,15 @@ fn c_20_plan_network() {
 
 #[test]
 fn c_21_plan_nonce() {
-    for first in [u64::MAX, u64::MAX - 2] {
+    // 2 validators and a window of 1: the second signs 65535, the last that the nodes know.
+    for first in [65_535, 65_536, u64::MAX, u64::MAX - 2] {
         refuses(redrafted(|draft| ssv(draft).first_nonce = first), Check::PlanNonce, Culprit::Organizer);
     }
-    // 2 validators and a window of 1: the sum must stay below 2^64.
-    assert!(redrafted(|draft| ssv(draft).first_nonce = u64::MAX - 3).is_ok());
+    assert!(redrafted(|draft| ssv(draft).first_nonce = 65_534).is_ok());
+    // The window counts as well.
+    let wide = |first| redrafted(|draft| (ssv(draft).first_nonce, ssv(draft).nonce_window) = (first, 8));
+    refuses(wide(65_528), Check::PlanNonce, Culprit::Organizer);
+    assert!(wide(65_527).is_ok());
 }
 
 #[test]
