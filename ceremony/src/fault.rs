@@ -259,7 +259,8 @@ impl Fault {
     #[must_use]
     pub fn strength(&self) -> Strength {
         match (self.culprit, self.code()) {
-            (Culprit::Nobody | Culprit::Coalition | Culprit::Undecided, _) => Strength::None,
+            // Whoever is missing is named, and not blamed: the file may lie on somebody else's desk.
+            (Culprit::Nobody | Culprit::Coalition | Culprit::Undecided, _) | (_, Code::E01) => Strength::None,
             (_, Code::E15) => Strength::Mine,
             _ => Strength::Public,
         }
@@ -290,6 +291,13 @@ mod tests {
         assert!(fault.to_string().ends_with("(C-37)"));
         assert_eq!(fault.strength(), Strength::Public);
         assert_eq!(Fault::nobody(Check::DealLength).strength(), Strength::None);
-        assert_eq!(Fault::of(Check::DealShare, Identifier::try_from(7).unwrap()).strength(), Strength::Mine);
+        let seven = |check| Fault::of(check, Identifier::try_from(7).unwrap()).strength();
+        assert_eq!(seven(Check::DealShare), Strength::Mine);
+        for check in [Check::DealMissing, Check::PrecommitMissing, Check::CertifyMissing] {
+            assert_eq!(seven(check), Strength::None);
+        }
+        for culprit in [Culprit::Coalition, Culprit::Undecided] {
+            assert_eq!(Fault::new(Check::CertifyTranscript, culprit).strength(), Strength::None);
+        }
     }
 }
