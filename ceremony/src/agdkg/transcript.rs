@@ -150,6 +150,16 @@ impl Coefficients {
 
     /// The keys, with checks C-40 to C-43.
     pub(crate) fn outputs(&self, plan: &Plan, transcript: [u8; 32]) -> Result<Outputs, Fault> {
+        self.outputs_after(plan, transcript, &|_| ())
+    }
+
+    /// The same with something happening to the keys before they are looked at together.
+    pub(crate) fn outputs_after(
+        &self,
+        plan: &Plan,
+        transcript: [u8; 32],
+        between: &dyn Fn(&mut Vec<ValidatorKeys>),
+    ) -> Result<Outputs, Fault> {
         let coalition = |check| Fault::new(check, Culprit::Coalition);
         let mut sums = Vec::with_capacity(self.0.len() * (1 + plan.participants().len()));
         for (v, coefficients) in (0u16..).zip(&self.0) {
@@ -177,7 +187,8 @@ impl Coefficients {
                 Some(ValidatorKeys { public_key: *public_key, share_keys: share_keys.to_vec() })
             })
             .collect();
-        let validators = validators.ok_or(coalition(Check::OutputCoefficient))?;
+        let mut validators = validators.ok_or(coalition(Check::OutputCoefficient))?;
+        between(&mut validators);
         let mut seen = BTreeSet::new();
         for (v, keys) in (0u16..).zip(&validators) {
             if !seen.insert(keys.public_key.as_bytes()) {

@@ -4,7 +4,7 @@ use super::{id, put, refuses};
 use crate::agdkg::deal::{SignedDeal, deal_bytes};
 use crate::agdkg::precommit::Precommit;
 use crate::agdkg::redact::redact;
-use crate::agdkg::transcript::{Deals, Outputs, leaf, root_from_path};
+use crate::agdkg::transcript::{Coefficients, Deals, Outputs, ValidatorKeys, lagrange_at_zero, leaf, root_from_path};
 use crate::fault::{Check, Culprit, Fault};
 use crate::scalar::Scalar;
 use crate::testing::forge::{self, Contribution};
@@ -300,6 +300,20 @@ fn c_43_output_self_test() {
         bad.validators[v].public_key = bad.validators[1 - v].public_key;
         assert!(!bad.interpolate(&plan));
     }
+    // Nobody is given the keys of a machine that faltered.
+    let mut sums = Coefficients::new(&plan);
+    let (_, deals) = setup.all_dealt(&plan);
+    deals.iter().for_each(|deal| sums.add(&deal.open(&plan).unwrap()));
+    let outputs = |between: &dyn Fn(&mut Vec<ValidatorKeys>)| sums.outputs_after(&plan, [0; 32], between);
+    assert!(outputs(&|_| ()).is_ok());
+    let faltering = |keys: &mut Vec<ValidatorKeys>| keys[1].share_keys.swap(0, 2);
+    refuses(outputs(&faltering), Check::OutputSelfTest, Culprit::Coalition);
+}
+
+#[test]
+fn the_same_id_twice_interpolates_nothing() {
+    assert!(lagrange_at_zero(&[id(1), id(2)]).is_some());
+    assert_eq!(lagrange_at_zero(&[id(1), id(2), id(1)]), None);
 }
 
 #[test]
