@@ -1,8 +1,12 @@
 //! Checks C-01 to C-06.
 
+use sha2::{Digest, Sha256};
+
 use super::{put, refuses};
-use crate::agdkg::card::Card;
+use crate::agdkg::card::{Card, OperatorBinding};
+use crate::agdkg::words::telephone_words;
 use crate::fault::{Check, Culprit, Fault};
+use crate::hash::Tag;
 use crate::testing::forge;
 use crate::testing::network::Setup;
 use crate::testing::paper_rsa::PaperRsa;
@@ -41,6 +45,19 @@ fn c_01_card_form() {
     let bind = LABEL + 1 + usize::from(good[LABEL]) + 8;
     refuses(changed(|body| body[bind] = 2), Check::CardForm, nobody);
     refuses(changed(|body| put(body, bind + 9, &[0; 8])), Check::CardForm, nobody);
+    let unbound = setup().identity(0).card("op", 0, None, &PaperRsa).unwrap();
+    for kind in [2, 255] {
+        let other = forge::changed(&setup().identity(0), unbound.as_bytes(), |body| *body.last_mut().unwrap() = kind);
+        refuses(parse(&other), Check::CardForm, nobody);
+    }
+    // An operator key, or its signature, beyond 600 bytes.
+    let spki = setup().operator_key(0).spki().len();
+    let longer = |body: &mut Vec<u8>, at: usize, length: usize| {
+        put(body, at, &601u16.to_be_bytes());
+        body.splice(at + 2..at + 2, std::iter::repeat_n(7, 601 - length));
+    };
+    refuses(changed(|body| longer(body, bind + 17, spki)), Check::CardForm, nobody);
+    refuses(changed(|body| longer(body, bind + 19 + spki, 256)), Check::CardForm, nobody);
     // 65 bytes of label, and a file beyond the ceiling.
     let long = |body: &mut Vec<u8>| {
         body[LABEL] = 65;
@@ -110,10 +127,10 @@ fn c_06_binding_signature() {
     let key = setup.operator_key(0);
     let statement = |chain_id, operator| {
         let (sign_pk, enc_pk) = (identity.sign_pk(), identity.enc_pk());
-        crate::agdkg::card::OperatorBinding::statement(chain_id, operator, key.spki(), sign_pk, enc_pk)
+        OperatorBinding::statement(chain_id, operator, key.spki(), sign_pk, enc_pk)
     };
     let with = |signature: Vec<u8>| {
-        let binding = crate::agdkg::card::OperatorBinding { signature, ..good.clone() };
+        let binding = OperatorBinding { signature, ..good.clone() };
         identity.card("op", 0, Some(&binding), &PaperRsa)
     };
     assert!(with(key.signature(&statement(good.chain_id, good.operator), 32)).is_ok());
@@ -127,4 +144,38 @@ fn c_06_binding_signature() {
     for signature in wrong {
         refuses(with(signature), Check::BindingSignature, Culprit::Nobody);
     }
+    // The binding of another card: the operator spoke for that one's keys, and for neither of them alone.
+    let stranger = setup.identity(1);
+    refuses(stranger.card("op", 0, Some(&good), &PaperRsa), Check::BindingSignature, Culprit::Nobody);
+    let keys = [(identity.sign_pk(), stranger.enc_pk()), (stranger.sign_pk(), identity.enc_pk())];
+    for (sign_pk, enc_pk) in keys {
+        let statement = OperatorBinding::statement(good.chain_id, good.operator, key.spki(), sign_pk, enc_pk);
+        refuses(with(key.signature(&statement, 32)), Check::BindingSignature, Culprit::Nobody);
+    }
+    let other_spki = setup.operator_key(1).spki().to_vec();
+    let (sign_pk, enc_pk) = (identity.sign_pk(), identity.enc_pk());
+    let statement = OperatorBinding::statement(good.chain_id, good.operator, &other_spki, sign_pk, enc_pk);
+    refuses(with(key.signature(&statement, 32)), Check::BindingSignature, Culprit::Nobody);
+}
+
+#[test]
+fn the_words_of_a_card_are_of_its_body() {
+    let card = card();
+    let body = card.split_last_chunk::<64>().unwrap().0;
+    assert_eq!(setup().card(0).words(), telephone_words(&Tag::CARD.hash(&[body])));
+}
+
+#[test]
+fn a_binding_is_to_these_bytes() {
+    let (card, key) = (setup().card(0), setup().operator_key(0));
+    let (sign_pk, enc_pk) = (card.sign_pk().as_bytes(), card.enc_pk());
+    let statement = OperatorBinding::statement(0x0102, 0x0304.try_into().unwrap(), key.spki(), sign_pk, enc_pk);
+    let spki_hash = Sha256::digest(key.spki());
+    let expected = [
+        &b"agdkg-v1/operator-bind\0\0\0\0\0\0\x01\x02\0\0\0\0\0\0\x03\x04"[..],
+        &spki_hash,
+        sign_pk,
+        enc_pk.as_bytes(),
+    ];
+    assert_eq!(statement, expected.concat());
 }

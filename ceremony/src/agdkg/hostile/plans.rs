@@ -1,9 +1,15 @@
 //! Checks C-10 to C-22, and that every byte of a plan is under its hash.
 
 use super::{id, put, refuses};
+use crate::agdkg::card::Card;
+use crate::agdkg::identity::commitment;
 use crate::agdkg::plan::{Plan, PlanDraft, Profile, SsvRegistration, Waivers};
+use crate::agdkg::sigma;
 use crate::deposit::{ForkVersion, Gwei, WithdrawalCredentials};
 use crate::fault::{Check, Culprit, Fault};
+use crate::hash::Tag;
+use crate::scalar::Scalar;
+use crate::testing::forge;
 use crate::testing::network::Setup;
 use crate::testing::paper_rsa::PaperRsa;
 
@@ -126,6 +132,27 @@ fn c_15_plan_duplicate_keys() {
     let mut setup = Setup::generic(2, 3, 1);
     setup.roots[2] = setup.roots[0];
     refuses(setup.try_plan(), Check::PlanDuplicateKeys, Culprit::Organizer);
+    // One of the two keys is enough: whoever has both roots can write a card with a key of each.
+    let setup = Setup::generic(2, 3, 1);
+    for (signs, decrypts) in [(0, 2), (2, 0)] {
+        let card = Card::parse(&mixed_card(&setup, signs, decrypts), &PaperRsa).unwrap();
+        let mut draft = setup.draft();
+        draft.participants[2].card = card;
+        refuses(parse(&draft.encode().unwrap()), Check::PlanDuplicateKeys, Culprit::Organizer);
+    }
+}
+
+/// A valid card with the signing key of one and the decryption key of another, both of whom made it together.
+fn mixed_card(setup: &Setup, signs: usize, decrypts: usize) -> Vec<u8> {
+    let (one, other) = (setup.identity(signs), setup.identity(decrypts));
+    let (sign_pk, enc_pk) = (one.sign_pk(), other.enc_pk().as_bytes());
+    let nonce = Scalar::from_u64(0x5eed);
+    let announced = commitment(&nonce).unwrap();
+    let challenge = Tag::POK_ID.challenge(&[sign_pk, enc_pk, announced.as_bytes()]);
+    let z = sigma::respond(&nonce, &challenge, other.decryption_key());
+    forge::changed(&one, setup.card(signs).as_bytes(), |body| {
+        put(body, 40, &[enc_pk.as_slice(), announced.as_bytes(), &z.to_be_bytes()].concat());
+    })
 }
 
 #[test]
@@ -217,6 +244,24 @@ fn c_22_plan_mine() {
     // My card without the binding that I gave.
     let unbound = Setup { bound: false, ..Setup::ssv(4, 1) };
     refuses(unbound.plan().accept(&setup.identity(2), Some(&setup.card(2))), Check::PlanMine, organizer);
+    // Only one of my keys in my place; and in somebody else's, beside mine.
+    let setup = Setup::generic(2, 3, 1);
+    let outside = Setup { roots: vec![[7; 32], [8; 32], [9; 32]], ..setup.clone() };
+    let with = |places: &[(usize, Vec<u8>)]| {
+        let mut draft = outside.draft();
+        for (position, card) in places {
+            draft.participants[*position].card = Card::parse(card, &PaperRsa).unwrap();
+        }
+        parse(&draft.encode().unwrap()).unwrap().accept(&setup.identity(0), None)
+    };
+    assert_eq!(with(&[(1, setup.card(0).as_bytes().to_vec())]), Ok(id(2)));
+    refuses(with(&[]), Check::PlanMine, organizer);
+    for (signs, decrypts) in [(0, 1), (1, 0)] {
+        refuses(with(&[(0, mixed_card(&setup, signs, decrypts))]), Check::PlanMine, organizer);
+    }
+    // My keys apart, in two places, each with another's.
+    let apart = [(0, mixed_card(&setup, 0, 1)), (1, mixed_card(&setup, 1, 0))];
+    refuses(with(&apart), Check::PlanMine, organizer);
 }
 
 #[test]
