@@ -1,6 +1,6 @@
 //! Walk 1: what a dealer publishes, and the checks on it (SPEC sections 7 and 8). `AGDKG1R1`.
 
-use crate::agdkg::plan::{Participant, Plan};
+use crate::agdkg::plan::{Participant, Plan, names_plan};
 use crate::agdkg::signing::{SIGNATURE_BYTES, message_hash, split_signature};
 use crate::agdkg::wire::{Malformed, Reader};
 use crate::agdkg::{DEAL_MAGIC, REDACTED_MAGIC, sigma};
@@ -108,8 +108,12 @@ impl SignedDeal {
     /// Reads every point and number, and verifies the proof for E, before any use of it.
     ///
     /// # Errors
-    /// [`Fault`] of the sender, C-35 or C-36. The file is the evidence.
+    /// [`Fault`] of the sender, C-35 or C-36. The file is the evidence. C-30, of nobody, for a deal that was read under
+    /// another plan: its proofs would not hold under this one, and its sender did no wrong.
     pub fn open(&self, plan: &Plan) -> Result<OpenDeal, Fault> {
+        if !names_plan(&self.bytes, plan) {
+            return Err(Fault::nobody(Check::DealPlan));
+        }
         let malformed = Fault::of(Check::DealDecode, self.sender);
         let deal = self.decode(plan).ok_or(malformed)?;
         let (announced, response) = self.ephemeral_proof().ok_or(malformed)?;

@@ -302,6 +302,11 @@ impl Plan {
     }
 }
 
+/// Whether a file that has a plan's hash after its magic was made for this plan.
+pub(crate) fn names_plan(file: &[u8], plan: &Plan) -> bool {
+    file.get(8..40) == Some(plan.hash())
+}
+
 impl<'a> Raw<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, Fault> {
         let mut reader = Reader::new(bytes);

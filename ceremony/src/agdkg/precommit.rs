@@ -3,7 +3,7 @@
 use crate::agdkg::PRECOMMIT_MAGIC;
 use crate::agdkg::deal::SignedDeal;
 use crate::agdkg::identity::Identity;
-use crate::agdkg::plan::Plan;
+use crate::agdkg::plan::{Plan, names_plan};
 use crate::agdkg::signing::{message_hash, split_signature};
 use crate::agdkg::wire::{Malformed, Reader};
 use crate::fault::{Check, Fault};
@@ -50,12 +50,19 @@ impl Precommit {
         Ok(Self { bytes: bytes.to_vec(), sender: sender.id, deal_hash })
     }
 
-    /// Whether this deal is the one that was committed to (C-29). A deal of another sender is none of its business.
+    /// Whether it commits to a deal of this plan by this sender.
+    pub(crate) fn is_of(&self, plan: &Plan, sender: Identifier) -> bool {
+        self.sender == sender && names_plan(&self.bytes, plan)
+    }
+
+    /// Whether this deal is the one that was committed to (C-29). A deal of another sender, or of another plan, is none of
+    /// its business.
     ///
     /// # Errors
     /// [`Fault`] of the sender; the two files are the evidence.
     pub fn check(&self, deal: &SignedDeal) -> Result<(), Fault> {
-        if deal.sender() == self.sender && *deal.hash() != self.deal_hash {
+        let same_plan = self.bytes.get(8..40) == deal.as_bytes().get(8..40);
+        if same_plan && deal.sender() == self.sender && *deal.hash() != self.deal_hash {
             return Err(Fault::of(Check::PrecommitMatch, self.sender));
         }
         Ok(())

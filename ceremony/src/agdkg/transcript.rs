@@ -76,7 +76,7 @@ impl Deals {
             return Err(Fault::of(Check::DealMissing, *id));
         }
         if plan.parameters().precommit {
-            let committed = |id: &Identifier| precommits.iter().any(|one| one.sender() == *id);
+            let committed = |id: &Identifier| precommits.iter().any(|one| one.is_of(plan, *id));
             if let Some(id) = self.0.keys().find(|id| !committed(id)) {
                 return Err(Fault::of(Check::PrecommitMissing, *id));
             }

@@ -56,6 +56,25 @@ fn c_30_deal_plan() {
 }
 
 #[test]
+fn a_deal_that_was_read_under_another_plan_blames_nobody() {
+    let setup = Setup { precommit: true, ..Setup::ssv(4, 2) };
+    let other = Setup { nonce: [1; 32], ..setup.clone() };
+    let (plan, other_plan) = (setup.plan(), other.plan());
+    let (_, deals) = setup.all_dealt(&plan);
+    let foreign = other.dealt(&other_plan, 1).1;
+    refuses(foreign.open(&plan), Check::DealPlan, Culprit::Nobody);
+    let precommit = |setup: &Setup, plan, position| {
+        Precommit::make(&setup.identity(position), plan, &setup.dealt(plan, position).1)
+    };
+    let mut all: Vec<_> = (0..4).map(|position| precommit(&setup, &plan, position)).collect();
+    all.push(precommit(&other, &other_plan, 1));
+    // A commitment to a deal of another ceremony neither contradicts this one's nor stands in for it.
+    assert_eq!(deals.check_complete(&plan, &all), Ok(()));
+    all.remove(1);
+    refuses(deals.check_complete(&plan, &all), Check::PrecommitMissing, Culprit::Participant(id(SECOND)));
+}
+
+#[test]
 fn c_31_deal_sender() {
     refuses(changed(|body| put(body, 40, &999u64.to_be_bytes())).1, Check::DealSender, Culprit::Nobody);
 }
