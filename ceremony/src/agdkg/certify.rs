@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sha3::{Digest, Keccak256};
 
 use crate::agdkg::CERTIFY_MAGIC;
-use crate::agdkg::plan::{Participant, Plan};
+use crate::agdkg::plan::{Participant, Plan, names_plan};
 use crate::agdkg::rsa::OperatorKeys;
 use crate::agdkg::signing::{SIGNATURE_BYTES, message_hash, split_signature};
 use crate::agdkg::transcript::{Outputs, ValidatorKeys};
@@ -23,6 +23,9 @@ use crate::operator_proof::OperatorProof;
 /// Magic, plan hash, sender, T, outputs root.
 pub(crate) const HEAD_BYTES: usize = 8 + 32 + 8 + 32 + 32;
 const PROOFS_BYTES: usize = 64 + 48 + 32;
+
+/// So many certify files of one author are kept. Each costs every consumer a full verification.
+pub const MAX_FILES_OF_ONE: usize = 8;
 
 /// A certify file of a participant of the plan, with the right length and a valid signature (checks C-50 to C-53).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +141,9 @@ impl SignedCertify {
     /// [`Fault`], C-54 to C-58. Another transcript accuses nobody yet: the deals have to be compared.
     pub fn open(&self, plan: &Plan, outputs: &Outputs) -> Result<OpenCertify, Fault> {
         let refused = |check| Fault::of(check, self.sender);
+        if !names_plan(&self.bytes, plan) {
+            return Err(Fault::nobody(Check::CertifyPlan));
+        }
         if self.transcript != outputs.transcript {
             return Err(Fault::new(Check::CertifyTranscript, crate::fault::Culprit::Undecided));
         }
@@ -360,10 +366,18 @@ pub struct Certifies(BTreeMap<Identifier, Vec<SignedCertify>>);
 
 impl Certifies {
     /// Takes a file; the same file again is nothing new.
+    ///
+    /// Of more than [`MAX_FILES_OF_ONE`] the smallest are kept, whatever order they come in: only their author can make
+    /// them, and it must neither exhaust those who verify nor make two of them see different files.
     pub fn insert(&mut self, file: SignedCertify) {
         let of_sender = self.0.entry(file.sender).or_default();
-        if !of_sender.contains(&file) {
-            of_sender.push(file);
+        if of_sender.contains(&file) {
+            return;
+        }
+        of_sender.push(file);
+        if of_sender.len() > MAX_FILES_OF_ONE {
+            let largest = (0..).zip(of_sender.iter()).max_by_key(|(_, file)| &file.bytes).map(|(position, _)| position);
+            largest.map(|position: usize| of_sender.remove(position));
         }
     }
 

@@ -1,8 +1,10 @@
 //! Checks C-50 to C-71.
 
+use std::collections::BTreeSet;
+
 use super::{id, put, refuses};
 use crate::agdkg::certificate::Certificate;
-use crate::agdkg::certify::{Certifies, Signed, SignedCertify, certify_bytes};
+use crate::agdkg::certify::{Certifies, MAX_FILES_OF_ONE, Signed, SignedCertify, certify_bytes};
 use crate::agdkg::outputs::{assemble, combine};
 use crate::agdkg::transcript::{Deals, Outputs};
 use crate::fault::{Check, Culprit, Fault};
@@ -54,6 +56,30 @@ fn c_50_certify_plan() {
     let other = Setup { nonce: [1; 32], ..setup() }.plan();
     refuses(SignedCertify::parse(&other, file_of(&run, SECOND).as_bytes()), Check::CertifyPlan, Culprit::Nobody);
     refuses(changed(&run, |body| put(body, 0, b"AGDKG1R1")), Check::CertifyPlan, Culprit::Nobody);
+    // Read under its own plan, and taken for one of another.
+    refuses(file_of(&run, SECOND).open(&other, &run.assembled.outputs), Check::CertifyPlan, Culprit::Nobody);
+}
+
+#[test]
+fn an_author_who_writes_without_end_exhausts_nobody() {
+    let run = setup().run();
+    let good = file_of(&run, SECOND).clone();
+    // Other partial signatures each time, all of them validly signed as a file.
+    let written: Vec<_> = (0..3 * MAX_FILES_OF_ONE)
+        .map(|i| changed(&run, |body| body[VALIDATORS + 192 + i] ^= 1).unwrap())
+        .chain([good])
+        .collect();
+    let mut kept = Certifies::default();
+    written.iter().for_each(|file| kept.insert(file.clone()));
+    assert_eq!(kept.iter().count(), MAX_FILES_OF_ONE);
+    // Everybody keeps the same ones, in whatever order they came, and each of them once.
+    let set = |files: &Certifies| files.iter().map(|file| file.as_bytes().to_vec()).collect::<BTreeSet<_>>();
+    let mut reversed = Certifies::default();
+    written.iter().rev().chain(&written).for_each(|file| reversed.insert(file.clone()));
+    assert_eq!(set(&kept), set(&reversed));
+    // One author's do not take the place of another's.
+    run.certifies.iter().for_each(|file| kept.insert(file.clone()));
+    assert_eq!(kept.missing(&run.plan), []);
 }
 
 #[test]
