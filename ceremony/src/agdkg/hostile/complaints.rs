@@ -2,15 +2,18 @@
 
 use super::{id, put, refuses};
 use crate::agdkg::certify::Certifies;
-use crate::agdkg::complaint::{COMPLAINT_BYTES, Complaint};
+use crate::agdkg::complaint::{COMPLAINT_BYTES, Complaint, challenge};
 use crate::agdkg::deal::SignedDeal;
-use crate::agdkg::identity::{Identity, Root, RootError};
+use crate::agdkg::identity::{Identity, Root, RootError, commitment};
 use crate::agdkg::judge::{Verdict, judge};
 use crate::agdkg::plan::Plan;
 use crate::agdkg::redact::redact;
+use crate::agdkg::sigma;
 use crate::agdkg::transcript::Deals;
 use crate::fault::{Check, Culprit, Fault};
+use crate::group::Point;
 use crate::participant::recover;
+use crate::scalar::Scalar;
 use crate::testing::forge;
 use crate::testing::network::{SEED, Setup};
 use crate::testing::paper_rsa::PaperRsa;
@@ -163,6 +166,39 @@ fn c_80_complaint_proof() {
         // The proof for one validator says nothing about another.
         let moved = case.judge(&case.changed(|body| put(body, 88, &[0, 0])));
         assert_eq!(moved, Verdict::ComplainerGuilty(Fault::of(Check::ComplaintProof, id(VICTIM)).at(0)));
+    }
+}
+
+/// A complaint with a shared value and a witness of its author's choice, its challenge as it should be.
+fn forged(case: &Case, witness: &Scalar, shared: &Point) -> Vec<u8> {
+    let ephemeral = case.deal.open(&case.plan).unwrap().ephemeral;
+    let nonce = Scalar::from_u64(0xabcd);
+    let announced = (commitment(&nonce).unwrap(), ephemeral.times_secret(&nonce).unwrap());
+    let keys = (case.plan.participants()[0].card.enc_pk(), &ephemeral);
+    let parties = (id(VICTIM), id(DEALER));
+    let c = challenge(&case.plan, parties, case.deal.hash(), V, keys, shared, &announced);
+    let z = sigma::respond(&nonce, &c, witness).to_be_bytes();
+    case.changed(|body| {
+        put(body, 90, &[*shared.as_bytes(), *announced.0.as_bytes(), *announced.1.as_bytes()].concat());
+        put(body, 234, &z);
+    })
+}
+
+#[test]
+fn a_shared_value_of_the_complainers_own_making_convicts_nobody_else() {
+    let guilty = Verdict::ComplainerGuilty(Fault::of(Check::ComplaintProof, id(VICTIM)).at(V));
+    let seven = Scalar::from_u64(7);
+    for case in [Case::honest(), Case::cheated()] {
+        let own = case.setup.identity(0);
+        let ephemeral = case.deal.open(&case.plan).unwrap().ephemeral;
+        let made_up = ephemeral.times_secret(&seven).unwrap();
+        // Another exponent throughout: equal logarithms, but not that of the complainer's key.
+        assert_eq!(case.judge(&forged(&case, &seven, &made_up)), guilty);
+        // The complainer's key, and another logarithm of the shared value.
+        assert_eq!(case.judge(&forged(&case, own.decryption_key(), &made_up)), guilty);
+        // With the true value the script makes a lawful proof: it is the choice of values that is refused.
+        let honest = forged(&case, own.decryption_key(), &own.shared_with(&ephemeral).unwrap());
+        assert_ne!(case.judge(&honest), guilty);
     }
 }
 
