@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::{id, put, refuses};
+use crate::address::Address;
 use crate::agdkg::certificate::Certificate;
 use crate::agdkg::certify::{Certifies, MAX_FILES_OF_ONE, Signed, SignedCertify, certify_bytes};
 use crate::agdkg::outputs::{assemble, combine};
+use crate::agdkg::plan::{Plan, PlanDraft};
 use crate::agdkg::transcript::{Deals, Outputs};
+use crate::deposit::{Gwei, WithdrawalCredentials};
 use crate::fault::{Check, Culprit, Fault};
+use crate::message::OwnerNonce;
 use crate::participant::Dealt;
 use crate::testing::forge;
 use crate::testing::network::{Run, SEED, Setup};
@@ -376,6 +380,31 @@ fn sealed_shares_open_and_everything_is_composed_in_order() {
             let opened = setup.operator_key(position).open(&made.sealed_shares[position]).unwrap();
             assert_eq!(opened, share.secret.to_hex().expose());
             assert!(made.deposits[0].is_signed(run.plan.parameters().fork_version));
+        }
+    }
+}
+
+#[test]
+fn each_validator_has_its_own_credentials_amounts_and_nonces() {
+    let setup = Setup { ssv: Some((7, 2)), amounts: vec![1, 31], ..Setup::ssv(4, 2) };
+    let owners = [0x21, 0x22].map(|byte| WithdrawalCredentials::Compounding(Address::from_bytes([byte; 20])));
+    let draft = PlanDraft { credentials: owners.to_vec(), ..setup.draft() };
+    let plan = Plan::parse(&draft.encode().unwrap(), setup.waivers(), &PaperRsa).unwrap();
+    let (dealt, deals) = setup.all_dealt(&plan);
+    let mut files = Certifies::default();
+    for (position, me) in dealt.into_iter().enumerate() {
+        files.insert(setup.certify(me, position, &deals).unwrap().1);
+    }
+    let assembled = assemble(&plan, &deals, &[], &files, &SEED, &PaperRsa).unwrap();
+    for ((made, credentials), first) in assembled.validators.iter().zip(owners).zip([7, 8]) {
+        let deposits: Vec<_> = made.deposits.iter().map(|one| (one.message.credentials, one.message.amount)).collect();
+        assert_eq!(deposits, [1, 31].map(|ether| (credentials, Gwei::from_ether(ether))));
+        assert!(made.deposits.iter().all(|one| one.is_signed(plan.parameters().fork_version)));
+        let nonces: Vec<_> = made.owner_nonces.iter().map(|(nonce, _)| *nonce).collect();
+        assert_eq!(nonces, [first, first + 1]);
+        for (nonce, signature) in &made.owner_nonces {
+            let text = OwnerNonce { owner: Address::from_bytes([0xab; 20]), nonce: (*nonce).try_into().unwrap() };
+            assert!(signature.verify(&made.public_key, &text.digest()));
         }
     }
 }

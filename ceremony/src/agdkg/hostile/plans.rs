@@ -72,8 +72,25 @@ fn c_10_plan_form() {
         Check::PlanForm,
         Culprit::Nobody,
     );
+    // Eight amounts are the most.
+    assert!(redrafted(|draft| draft.amounts = (32..40).map(Gwei::from_ether).collect()).is_ok());
     refuses(redrafted(|draft| draft.credentials = vec![draft.credentials[0]; 3]), Check::PlanForm, Culprit::Nobody);
+    // A section for SSV that is a byte longer, and says so.
+    let mut longer = good.clone();
+    let section = longer.len() - 4 - 29 - 2;
+    put(&mut longer, section, &30u16.to_be_bytes());
+    longer.insert(section + 2 + 29, 0);
+    refuses(parse(&longer), Check::PlanForm, Culprit::Nobody);
     assert!(redrafted(|draft| draft.credentials = vec![draft.credentials[0]; 2]).is_ok());
+}
+
+#[test]
+fn a_wrong_card_is_its_authors_or_whoever_put_it_there() {
+    // The last byte of the first card: of its signature.
+    let card = Setup::ssv(4, 2).card(0).as_bytes().len();
+    let mut bytes = bytes();
+    bytes[FIRST_ENTRY + 19 + card - 1] ^= 1;
+    refuses(parse(&bytes), Check::CardSignature, Culprit::CardOf(id(41)));
 }
 
 #[test]
