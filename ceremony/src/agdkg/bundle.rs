@@ -101,6 +101,17 @@ mod tests {
         assert_eq!(bundle.plans, [b"AGDKG1PLx"]);
         assert_eq!(bundle.deals, [b"AGDKG1R1y", b"AGDKG1RRz"]);
         assert_eq!(bundle.others, [b"short"]);
+        // Every kind in its place, an empty file too, and the most files that a bundle holds.
+        let kinds: [&[u8]; 8] =
+            [b"AGDKG1C0", b"AGDKG1CP", b"AGDKG1CT", b"AGDKG1R2", b"AGDKG1PL", b"AGDKG1RR", b"AGDKG1CD", b""];
+        let all = encode(&kinds).unwrap();
+        let sorted = Bundle::parse(&all).unwrap();
+        assert_eq!([sorted.precommits, sorted.complaints, sorted.certificates].concat(), kinds[..3]);
+        assert_eq!([sorted.certifies, sorted.plans, sorted.deals].concat(), kinds[3..6]);
+        assert_eq!(sorted.others, [kinds[7], kinds[6]]);
+        let most: Vec<_> = (0..65_535u16).map(u16::to_be_bytes).collect();
+        let most = encode(&most.iter().map(<[u8; 2]>::as_slice).collect::<Vec<_>>()).unwrap();
+        assert_eq!(Bundle::parse(&most).unwrap().others.len(), 65_535);
         for length in 0..good.len() {
             assert_eq!(Bundle::parse(&good[..length]), refused, "{length}");
         }

@@ -2,12 +2,14 @@
 
 use super::id;
 use crate::agdkg::bundle;
+use crate::agdkg::certify::certificate_hash;
 use crate::agdkg::plan::Waivers;
+use crate::agdkg::precommit::Precommit;
 use crate::agdkg::redact::redact;
 use crate::auditor::{Audit, Finding, audit};
-use crate::fault::{Check, Fault};
+use crate::fault::{Check, Culprit, Fault};
 use crate::testing::forge;
-use crate::testing::network::{Run, SEED, Setup};
+use crate::testing::network::{CountingRngInfallible, Run, SEED, Setup};
 use crate::testing::paper_rsa::PaperRsa;
 
 const SECOND: u64 = 84;
@@ -75,4 +77,95 @@ fn a_bundle_without_one_plan_is_no_ceremony() {
     let report = audit(b"AGDKG1BN", Waivers::default(), &SEED, &PaperRsa);
     assert_eq!(report.refusal(), Some(Fault::nobody(Check::BundleForm)));
     assert_eq!(report.findings[&Check::CardForm], Finding::NotReached);
+}
+
+#[test]
+fn a_certificate_that_does_not_hold_is_refused() {
+    let run = Setup::ssv(4, 1).run();
+    let mut all = files(&run);
+    let mut certificate = run.certificate.as_bytes().to_vec();
+    *certificate.last_mut().unwrap() ^= 1;
+    all[1] = certificate;
+    let report = audited(&all);
+    assert_eq!(report.refusal(), Some(Fault::nobody(Check::CertificateSignature)));
+    assert!(report.assembled.is_none());
+    assert_eq!(report.findings[&Check::CertifyPossession], Finding::Holds);
+    assert_eq!(report.findings[&Check::CertificateForm], Finding::NotReached);
+}
+
+#[test]
+fn a_certificate_of_other_deals_is_refused() {
+    // All of them signed another transcript as well.
+    let setup = Setup::ssv(4, 1);
+    let run = setup.run();
+    for (check, transcript, root) in [
+        (Check::CertificateTranscript, [7; 32], run.assembled.outputs.root),
+        (Check::CertificateOutputs, run.assembled.outputs.transcript, [7; 32]),
+    ] {
+        let mut certificate = run.certificate.as_bytes()[..40].to_vec();
+        certificate.extend([transcript, root].concat());
+        certificate.push(4);
+        for (position, one) in run.plan.participants().iter().enumerate() {
+            let hash = certificate_hash(&run.plan, &transcript, &root, one.id);
+            certificate.extend(one.id.get().to_be_bytes());
+            certificate.extend(setup.identity(position).sign(&hash));
+        }
+        let mut all = files(&run);
+        all.push(certificate);
+        let report = audited(&all);
+        assert_eq!(report.refusal(), Some(Fault::new(check, Culprit::Undecided)));
+        assert!(report.assembled.is_none());
+    }
+}
+
+#[test]
+fn two_faces_in_one_bundle_are_seen() {
+    let setup = Setup::ssv(4, 1);
+    let run = setup.run();
+    let mut all = files(&run);
+    let deal = run.deals.of(id(SECOND)).unwrap();
+    all.push(forge::changed_deal(&setup.identity(1), &run.plan, deal.as_bytes(), |body| {
+        *body.last_mut().unwrap() ^= 1
+    }));
+    let report = audited(&all);
+    let fault = Fault::of(Check::DealTwice, id(SECOND));
+    assert_eq!(report.refusal(), Some(fault));
+    assert_eq!(report.findings[&Check::PlanNonce], Finding::Holds);
+    assert_eq!(report.findings[&Check::DealMissing], Finding::NotReached);
+}
+
+#[test]
+fn commitments_are_audited() {
+    let setup = Setup { precommit: true, ..Setup::ssv(4, 1) };
+    let plan = setup.plan();
+    let (dealt, deals) = setup.all_dealt(&plan);
+    let made = |position| {
+        Precommit::make(&setup.identity(position), &plan, deals.of(plan.participants()[position].id).unwrap())
+    };
+    let precommits: Vec<_> = (0..4).map(made).collect();
+    let mut all = vec![plan.as_bytes().to_vec()];
+    all.extend(deals.iter().map(|deal| deal.as_bytes().to_vec()));
+    for (position, me) in dealt.into_iter().enumerate() {
+        let mut rng = CountingRngInfallible(crate::testing::CountingRng::new(1));
+        // Nobody certifies without everybody's.
+        let (missing, state) = match me.certify(&deals, &precommits[1..], &PaperRsa, None, &mut rng) {
+            Err(refused) => (refused.fault, refused.state),
+            Ok(_) => panic!("certified without a commitment"),
+        };
+        assert_eq!(missing, Fault::of(Check::PrecommitMissing, plan.participants()[0].id), "{position}");
+        let (_, file) = state.certify(&deals, &precommits, &PaperRsa, None, &mut rng).unwrap();
+        all.push(file.as_bytes().to_vec());
+    }
+    assert_eq!(audited(&all).refusal(), Some(Fault::of(Check::PrecommitMissing, plan.participants()[0].id)));
+    all.extend(precommits.iter().map(|one| one.as_bytes().to_vec()));
+    let report = audited(&all);
+    assert_eq!((report.refusal(), report.strays.len()), (None, 0));
+    // A damaged one is a stray; one to another deal is its author's fault.
+    let mut damaged = precommits[1].as_bytes().to_vec();
+    damaged[100] ^= 1;
+    all.push(damaged);
+    let report = audited(&all);
+    assert_eq!((report.refusal(), report.strays), (None, vec![Fault::nobody(Check::PrecommitSignature)]));
+    all.push(forge::changed(&setup.identity(1), precommits[1].as_bytes(), |body| body[48] ^= 1));
+    assert_eq!(audited(&all).refusal(), Some(Fault::of(Check::PrecommitMatch, id(SECOND))));
 }
