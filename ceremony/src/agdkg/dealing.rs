@@ -233,3 +233,54 @@ fn commitments_hash(commitments: &[Point]) -> [u8; 32] {
 fn nonzero(scalar: Scalar) -> Option<Scalar> {
     (!bool::from(scalar.is_zero())).then_some(scalar)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::network::Setup;
+
+    /// Whether the first participant's file passes its own checks, when it is put together from faulty parts.
+    fn passes(fault: impl FnOnce(&mut Secrets, &mut Scalar)) -> bool {
+        let setup = Setup::ssv(4, 2);
+        let (plan, identity) = (setup.plan(), setup.identity(0));
+        let me = plan.participants()[0].id;
+        let mut secrets = Secrets::derive(&identity, &plan).unwrap();
+        let commitments = secrets.commitments().unwrap();
+        let (mut e, ephemeral) = secrets.ephemeral(&commitments).unwrap();
+        let mut bytes = secrets.public_part(&plan, me, &commitments, &e, &ephemeral).unwrap();
+        fault(&mut secrets, &mut e);
+        let (enc, sent) = secrets.ciphertexts(&plan, me, &e, &ephemeral).unwrap();
+        let hash = deal_hash(&bytes, &Tag::R1_ENC.hash(&[&enc]));
+        bytes.extend(enc);
+        bytes.extend(identity.sign(&signed_hash(&hash)));
+        let deal = SignedDeal::parse(&plan, &bytes).unwrap();
+        verify_own(&identity, &plan, me, &deal, &secrets, &sent).is_some()
+    }
+
+    #[test]
+    fn c_95_shares_of_another_polynomial_do_not_leave() {
+        assert!(passes(|_, _| ()));
+        // A coefficient that memory lost after it was committed to: of either validator, the lowest and the highest.
+        for (v, k) in [(0, 0), (0, 2), (1, 1)] {
+            assert!(!passes(|secrets, _| secrets.coefficients[v][k] = Scalar::from_u64(5)), "{v} {k}");
+        }
+        // Two errors that cancel each other out in a sum without weights.
+        assert!(!passes(|secrets, _| {
+            let (one, two) = (&secrets.coefficients[0][0], &secrets.coefficients[1][0]);
+            let (one, two) = (one.add(&Scalar::one()), two.sub(&Scalar::one()));
+            (secrets.coefficients[0][0], secrets.coefficients[1][0]) = (one, two);
+        }));
+    }
+
+    #[test]
+    fn c_95_shares_that_nobody_can_decrypt_do_not_leave() {
+        // The key that encrypts is not the one that was published: my own way to my own share sees it.
+        assert!(!passes(|_, e| *e = e.add(&Scalar::one())));
+    }
+
+    #[test]
+    fn a_secret_of_zero_aborts() {
+        assert!(nonzero(Scalar::zero()).is_none());
+        assert!(nonzero(Scalar::one()).is_some());
+    }
+}

@@ -200,6 +200,43 @@ fn c_38_deal_share() {
     }
 }
 
+/// Adds a number to a scalar of a body.
+fn shift(body: &mut [u8], at: usize, by: &Scalar) {
+    let before = Scalar::from_be_bytes(body[at..at + 32].try_into().unwrap()).unwrap();
+    put(body, at, before.add(by).to_be_bytes().as_ref());
+}
+
+#[test]
+fn errors_that_cancel_each_other_out_are_seen() {
+    const SECOND_RESPONSE: usize = FIRST_RESPONSE + 224;
+    const FIRST_RESPONSE: usize = FIRST_COMMITMENT + 144 + 48;
+    const FIRST_SHARE: usize = FIRST_COMMITMENT + 448;
+    const SECOND_SHARE: usize = FIRST_SHARE + 32 * 4;
+    let minus_one = Scalar::zero().sub(&Scalar::one());
+    let both = |one, other| {
+        let (setup, deal) = changed(|body| {
+            shift(body, one, &Scalar::one());
+            shift(body, other, &minus_one);
+        });
+        (certify(&setup, deal.clone().unwrap()), audit(&setup, deal.unwrap()).err())
+    };
+    // A response and a response, a share and a share, a response and a share: every sum without weights would hold.
+    let constant = Fault::of(Check::DealConstant, id(SECOND)).at(0);
+    assert_eq!(both(FIRST_RESPONSE, SECOND_RESPONSE), (Err(constant), Some(constant)));
+    assert_eq!(both(FIRST_RESPONSE, FIRST_SHARE), (Err(constant), Some(constant)));
+    let share = Fault::of(Check::DealShare, id(SECOND)).at(0);
+    assert_eq!(both(FIRST_SHARE, SECOND_SHARE), (Err(share), None));
+}
+
+#[test]
+fn there_is_no_ciphertext_beyond_the_last_holder() {
+    let (setup, deal) = changed(|_| ());
+    let open = deal.unwrap().open(&setup.plan()).unwrap();
+    assert!(open.ciphertext(0, 3).is_some() && open.ciphertext(1, 3).is_some());
+    // Position 4 of the first validator is not the first holder's of the second.
+    assert!(open.ciphertext(0, 4).is_none() && open.ciphertext(2, 0).is_none());
+}
+
 #[test]
 fn c_39_deal_missing() {
     let setup = Setup::ssv(4, 1);
