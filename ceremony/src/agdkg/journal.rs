@@ -210,6 +210,8 @@ mod tests {
         let refused = journal.append(&PLAN, other).map_err(|fault| (fault.check, fault.code()));
         assert_eq!(refused, Err((Check::JournalTranscript, crate::fault::Code::E30)));
         assert!(journal.append(&[7; 32], other).is_ok());
+        assert!(journal.events(&[7; 32]).eq(&[other]));
+        assert!(journal.events(&PLAN).eq(&[Event::Accepted, CERTIFIED]));
     }
 
     #[test]

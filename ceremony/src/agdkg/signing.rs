@@ -54,7 +54,7 @@ pub(crate) fn split_signature(bytes: &[u8]) -> Option<(&[u8], &[u8; SIGNATURE_BY
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ed25519_dalek::{Signer, SigningKey};
+    use ed25519_dalek::{Signer, SigningKey, Verifier};
 
     #[test]
     fn keys_of_small_order_and_second_encodings_are_refused() {
@@ -71,6 +71,21 @@ mod tests {
             (bytes[0], bytes[31]) = (0xed + k, 0x7f);
             assert!(SigningPublicKey::from_bytes(&bytes).is_none(), "p + {k}");
         }
+    }
+
+    #[test]
+    fn a_commitment_of_small_order_is_refused() {
+        // By the owner of the key, with R the neutral element and S = k·a: the equation holds, and verifiers that accept
+        // it disagree with those that follow the rules. Computed with Python's hashlib.
+        let key = SigningKey::from_bytes(&[5; 32]);
+        let public = SigningPublicKey::from_bytes(key.verifying_key().as_bytes()).unwrap();
+        let mut signature = [0; 64];
+        signature[0] = 1;
+        let s = "636f6022cfdba74d1bd6c5b531f9ac70f07cd981791b9a45486a0ec5db66cd07";
+        hex::decode_to_slice(s, &mut signature[32..]).unwrap();
+        let hash = message_hash(b"body");
+        assert!(key.verifying_key().verify(&hash, &Signature::from_bytes(&signature)).is_ok());
+        assert!(!public.verifies(&hash, &signature));
     }
 
     #[test]

@@ -171,6 +171,17 @@ mod tests {
     }
 
     #[test]
+    fn a_vault_that_other_software_made_opens() {
+        // Written with Python's cryptography: Argon2id 1.3, 64 MiB, 2 passes, 2 lanes; AES-256-GCM over the first 43 bytes.
+        let vault = "4147444b4731565401000100000202000102030405060708090a0b0c0d0e0f6465666768696a6b6c6d6e6f54e94d87ae22\
+                     c76386c11f18c7ed3304cc90570103e05a7af020dd8733b432e25af6a97b63d1b22933f1440bdffd5854d84d533576a07f\
+                     bf5a";
+        let opened =
+            open(&hex::decode(vault).unwrap(), &passphrase("Zürich")).unwrap_or_else(|fault| panic!("{fault}"));
+        assert_eq!((*opened.root.expose(), opened.created, opened.flags), ([9; 32], 77, 0));
+    }
+
+    #[test]
     fn c_86_vault_form() {
         let root = Root::from_bytes(Zeroizing::new([9; 32]));
         let vault = seal(&root, 77, &passphrase("x"), LEAST, &mut CountingRng::new(1)).unwrap();

@@ -361,6 +361,10 @@ fn c_71_combined_signature() {
     // A fault of this machine after the partial signatures were verified.
     files[1].validators[1].partials[0] = files[0].validators[1].partials[0];
     refuses(combine(&signed, &files, &SEED), Check::CombinedSignature, Culprit::Nobody);
+    // Two faults that cancel each other out in a sum without weights.
+    let mut files: Vec<_> = run.certifies.iter().map(|file| file.open(&run.plan, outputs).unwrap()).collect();
+    files[1].validators[0].partials.swap(0, 1);
+    refuses(combine(&signed, &files, &SEED), Check::CombinedSignature, Culprit::Nobody);
 }
 
 #[test]
@@ -382,6 +386,14 @@ fn sealed_shares_open_and_everything_is_composed_in_order() {
             assert!(made.deposits[0].is_signed(run.plan.parameters().fork_version));
         }
     }
+}
+
+#[test]
+fn where_nothing_was_sealed_there_is_nothing_to_register() {
+    let run = Setup { bound: false, ..Setup::ssv(4, 1) }.run();
+    let made = &run.assembled.validators[0];
+    assert_eq!((made.owner_nonces[0].0, made.sealed_shares.len()), (7, 0));
+    assert_eq!(made.shares_data(7), None);
 }
 
 #[test]

@@ -280,6 +280,8 @@ fn c_94_recovery_share() {
 #[test]
 fn dice_are_counted_and_are_dice() {
     assert_eq!(Root::from_dice(&"1".repeat(99)).err(), Some(RootError::TooFewRolls { found: 99 }));
+    assert!(Root::from_dice(&"6".repeat(100)).is_ok());
+    assert_eq!(Root::from_dice(&"0".repeat(100)).err(), Some(RootError::NoDie));
     assert_eq!(Root::from_dice(&"7".repeat(100)).err(), Some(RootError::NoDie));
     assert_eq!(Root::from_dice("").err(), Some(RootError::TooFewRolls { found: 0 }));
 }
