@@ -353,6 +353,12 @@ impl Certified {
         (self.planned, self.outputs, self.shares)
     }
 
+    /// A state whose shares this machine may have lost.
+    #[cfg(test)]
+    pub(crate) fn from_parts(planned: Planned, outputs: Outputs, shares: Vec<Scalar>) -> Self {
+        Self { planned, outputs, shares }
+    }
+
     /// What I certified.
     #[must_use]
     pub fn outputs(&self) -> &Outputs {

@@ -12,7 +12,7 @@ use crate::agdkg::sigma;
 use crate::agdkg::transcript::Deals;
 use crate::fault::{Check, Culprit, Fault};
 use crate::group::Point;
-use crate::participant::recover;
+use crate::participant::{Certified, recover};
 use crate::scalar::Scalar;
 use crate::testing::forge;
 use crate::testing::network::{SEED, Setup};
@@ -273,8 +273,14 @@ fn c_94_recovery_share() {
     let (planned, outputs, shares) = run.certified.remove(0).into_parts();
     assert_eq!(planned.check_shares(&outputs, &shares), Ok(()));
     // A share that the memory of this machine lost.
-    let wrong: Vec<_> = shares.iter().map(|share| share.add(&crate::scalar::Scalar::one())).collect();
+    let wrong: Vec<_> = shares.iter().map(|share| share.add(&Scalar::one())).collect();
     refuses(planned.check_shares(&outputs, &wrong), Check::RecoveryShare, Culprit::Undecided);
+    // Two that cancel each other out in a sum without weights; and nobody is given them.
+    let wrong = vec![shares[0].add(&Scalar::one()), shares[1].sub(&Scalar::one())];
+    refuses(planned.check_shares(&outputs, &wrong), Check::RecoveryShare, Culprit::Undecided);
+    let state = Certified::from_parts(planned, outputs, wrong);
+    let refused = state.finish(&run.certificate, &run.certifies, &SEED, &PaperRsa).map(|_| ());
+    refuses(refused.map_err(|refused| refused.fault), Check::RecoveryShare, Culprit::Undecided);
 }
 
 #[test]
