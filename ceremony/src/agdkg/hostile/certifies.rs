@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{id, put, refuses};
 use crate::address::Address;
 use crate::agdkg::certificate::Certificate;
-use crate::agdkg::certify::{Certifies, MAX_FILES_OF_ONE, Signed, SignedCertify, certify_bytes};
+use crate::agdkg::certify::{Certifies, MAX_FILES_OF_ONE, Signed, SignedCertify, certify_bytes, proof_of};
 use crate::agdkg::outputs::{assemble, combine};
 use crate::agdkg::plan::{Plan, PlanDraft};
 use crate::agdkg::transcript::{Deals, Outputs};
@@ -98,6 +98,8 @@ fn c_52_certify_length() {
     let file = file_of(&run, SECOND).as_bytes();
     assert_eq!(file.len(), 320 + 2 * (96 * 2 + 256 * 2));
     assert_eq!(file.len(), certify_bytes(&run.plan, &run.plan.participants()[1]));
+    let without_proofs = Setup::ssv(4, 2).plan();
+    assert_eq!(certify_bytes(&without_proofs, &without_proofs.participants()[1]), 320 + 2 * (96 * 2 + 256));
     for length in (0..TRANSCRIPT).chain(file.len() - 300..file.len()) {
         refuses(SignedCertify::parse(&run.plan, &file[..length]), Check::CertifyLength, Culprit::Nobody);
     }
@@ -182,6 +184,12 @@ fn c_58_certify_possession() {
     let file = changed(&run, |body| put(body, POSSESSION, &first)).unwrap();
     refuses(file.open(&run.plan, &run.assembled.outputs), Check::CertifyPossession, guilty);
     let file = changed(&run, |body| body[VALIDATORS - 1] ^= 1).unwrap();
+    // The author writes again: one file that holds is enough, in whatever order they come.
+    for order in [[&file, file_of(&run, SECOND)], [file_of(&run, SECOND), &file]] {
+        let mut files = with(&run, order[0].clone());
+        files.insert(order[1].clone());
+        assert!(assemble(&run.plan, &run.deals, &[], &files, &SEED, &PaperRsa).is_ok());
+    }
     let files = with(&run, file);
     consumers_refuse(run, &files, Check::CertifyPossession, guilty);
 }
@@ -234,6 +242,17 @@ fn c_60_certify_proof() {
         let files = with(&run, file);
         consumers_refuse(run, &files, Check::CertifyProof, Culprit::Participant(id(SECOND)));
     }
+    // As the software of the operators makes it: the longest salt that fits, and no other.
+    let run = setup().run();
+    let at = VALIDATORS + 192 + 256;
+    let sealed = file_of(&run, SECOND).as_bytes()[VALIDATORS + 192..at].to_vec();
+    let owner = Address::from_bytes([0xab; 20]);
+    let root = proof_of(&run.assembled.outputs.validators[0], 1, &sealed, owner).unwrap().root();
+    let key = setup().operator_key(1);
+    assert_eq!(file_of(&run, SECOND).as_bytes()[at..at + 256], key.signature(&root, 256 - 34));
+    let file = changed(&run, |body| put(body, at, &key.signature(&root, 32))).unwrap();
+    let files = with(&run, file);
+    consumers_refuse(run, &files, Check::CertifyProof, Culprit::Participant(id(SECOND)));
     // Without the operator's key nothing is written.
     let plan = setup().plan();
     let (mut dealt, deals) = setup().all_dealt(&plan);
@@ -241,6 +260,18 @@ fn c_60_certify_proof() {
     let refused = dealt.remove(0).certify(&deals, &[], &PaperRsa, None, &mut rng);
     let refused = refused.map(|_| ()).map_err(|refused| refused.fault);
     refuses(refused, Check::CertifyProof, Culprit::Participant(id(41)));
+}
+
+#[test]
+fn of_several_faults_the_lowest_check_is_told() {
+    let run = setup().run();
+    let first = forge::changed(&setup().identity(0), file_of(&run, 41).as_bytes(), |body| body[VALIDATORS - 1] ^= 1);
+    let mut files = with(&run, changed(&run, |body| body[CERT_SIGNATURE] ^= 1).unwrap());
+    let mut both = Certifies::default();
+    both.insert(SignedCertify::parse(&run.plan, &first).unwrap());
+    files.iter().filter(|file| file.sender() != id(41)).for_each(|file| both.insert(file.clone()));
+    files = both;
+    consumers_refuse(run, &files, Check::CertifyCertSignature, Culprit::Participant(id(SECOND)));
 }
 
 #[test]
@@ -325,6 +356,18 @@ fn a_certificate_of_other_deals_releases_nothing() {
     let refused = run.certified.remove(0).finish(&certificate, &run.certifies, &SEED, &PaperRsa);
     let refused = refused.map(|_| ()).map_err(|refused| refused.fault);
     refuses(refused, Check::CertificateTranscript, Culprit::Undecided);
+}
+
+#[test]
+fn a_certificate_that_was_put_together_from_others_signatures_releases_nothing() {
+    let mut run = setup().run();
+    let open = |file: &SignedCertify| file.open(&run.plan, &run.assembled.outputs).unwrap();
+    let mut files: Vec<_> = run.certifies.iter().map(open).collect();
+    files[1].certificate_signature = files[0].certificate_signature;
+    let certificate = Certificate::assemble(&run.plan, &run.assembled.outputs, &files);
+    let refused = run.certified.remove(0).finish(&certificate, &run.certifies, &SEED, &PaperRsa);
+    let refused = refused.map(|_| ()).map_err(|refused| refused.fault);
+    refuses(refused, Check::CertificateSignature, Culprit::Nobody);
 }
 
 #[test]

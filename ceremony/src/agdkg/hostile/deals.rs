@@ -164,6 +164,21 @@ fn c_36_deal_ephemeral() {
 }
 
 #[test]
+fn of_several_faults_the_lowest_check_is_told() {
+    let (setup, second) = changed(|body| put(body, FIRST_COMMITMENT, &forge::point_of_order_3()));
+    let plan = setup.plan();
+    let first = setup.dealt(&plan, 0).1;
+    let first = forge::changed_deal(&setup.identity(0), &plan, first.as_bytes(), |body| body[E + 127] ^= 1);
+    let mut deals = Deals::default();
+    deals.insert(SignedDeal::parse(&plan, &first).unwrap()).unwrap();
+    deals.insert(second.unwrap()).unwrap();
+    for position in [2, 3] {
+        deals.insert(setup.dealt(&plan, position).1).unwrap();
+    }
+    refuses(deals.audit(&plan, &[], &SEED), Check::DealDecode, Culprit::Participant(id(SECOND)));
+}
+
+#[test]
 fn c_37_deal_constant() {
     let guilty = |v| Fault::of(Check::DealConstant, id(SECOND)).at(v);
     for (v, at) in [(0, FIRST_COMMITMENT + 144 + 48 + 31), (1, FIRST_COMMITMENT + 224 + 144 + 48 + 31)] {
@@ -356,6 +371,11 @@ fn c_43_output_self_test() {
         bad.validators[v].public_key = bad.validators[1 - v].public_key;
         assert!(!bad.interpolate(&plan));
     }
+    // Two errors that cancel each other out in a sum without weights.
+    let mut bad = good.clone();
+    let (one, two) = (good.validators[0].share_keys[0], good.validators[1].share_keys[0]);
+    (bad.validators[0].share_keys[0], bad.validators[1].share_keys[0]) = (two, one);
+    assert!(!bad.interpolate(&plan));
     // Nobody is given the keys of a machine that faltered.
     let mut sums = Coefficients::new(&plan);
     let (_, deals) = setup.all_dealt(&plan);
