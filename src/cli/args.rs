@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 mod batch;
+pub(crate) mod ceremony;
 
 pub(crate) use batch::{
     BatchArguments, BatchCommand, Engine, MergeArguments, PlanArguments, RecipeArguments, RunArguments, StatusArguments,
@@ -33,6 +34,7 @@ Exit codes:
      input; or cannot be judged  70 a bug in dvkey
   2  wrong command line          130 interrupted
   3  verification says no
+  4  a participant is at fault
 
 Every error names a code; `dvkey explain CODE` says more.";
 
@@ -71,6 +73,8 @@ pub(crate) enum Command {
     Tx(Box<tx::TxArguments>),
     /// Many keystores: plan, run, resume, shard, merge
     Batch(BatchArguments),
+    /// Many people make a key together, without a network: nobody ever has it whole
+    Ceremony(Box<ceremony::CeremonyArguments>),
     /// Say in words what a file is
     Inspect(InspectArguments),
     /// Version, build and the SHA-256 of this very program

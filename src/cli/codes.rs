@@ -100,6 +100,18 @@ codes! {
     BatchNextNonce = "batch.next-nonce", Refused;
     BatchRefused = "batch.refused", Refused;
     BatchUnfinished = "batch.unfinished", Unfinished;
+    CeremonyFolder = "ceremony.folder", Refused;
+    CeremonyVault = "ceremony.vault", Refused;
+    CeremonyWords = "ceremony.words", Refused;
+    CeremonyPlan = "ceremony.plan", Refused;
+    CeremonyFile = "ceremony.file", Refused;
+    CeremonyOperator = "ceremony.operator", Refused;
+    CeremonyWaiting = "ceremony.waiting", Unfinished;
+    CeremonyFault = "ceremony.fault", Participant;
+    CeremonyUndecided = "ceremony.undecided", Refused;
+    CeremonyCertifiedBefore = "ceremony.certified-before", Refused;
+    CeremonyNotValid = "ceremony.not-valid", No;
+    CeremonyRehearsal = "ceremony.rehearsal", Refused;
     FileUnreadable = "file.unreadable", Refused;
     ExplainUnknown = "explain.unknown", Refused;
     MachineRandomness = "machine.randomness", Environment;
@@ -128,6 +140,7 @@ const PAGES: &[(&str, &str)] = &[
     ("recover", include_str!("explain/recover.md")),
     ("tx", include_str!("explain/tx.md")),
     ("batch", include_str!("explain/batch.md")),
+    ("ceremony", include_str!("explain/ceremony.md")),
     ("machine", include_str!("explain/machine.md")),
     ("internal", include_str!("explain/machine.md")),
 ];

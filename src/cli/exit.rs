@@ -13,6 +13,8 @@ pub(crate) enum Exit {
     Usage,
     /// The answer is no.
     No,
+    /// A participant of a ceremony is at fault; the evidence is written.
+    Participant,
     /// Some of it is still to be done; the same command goes on.
     Unfinished,
     /// The machine stands in the way: disk full, no permission to write.
@@ -28,6 +30,7 @@ impl Exit {
             Self::Refused => 1,
             Self::Usage => 2,
             Self::No => 3,
+            Self::Participant => 4,
             Self::Unfinished => 5,
             Self::Environment => 6,
             Self::Bug => 70,

@@ -103,6 +103,7 @@ fn dispatch(arguments: Arguments, printer: &Printer) -> Result<Exit, Failure> {
         Command::Recover(recover) => commands::recover::run(&recover, printer),
         Command::Tx(tx) => commands::tx::run(&tx.command, printer),
         Command::Batch(batch) => commands::batch::run(&batch.command, passwords, printer),
+        Command::Ceremony(ceremony) => commands::ceremony::run(&ceremony.command, printer),
         Command::Inspect(inspect) => commands::inspect::run(&inspect, printer),
         Command::Self_ => commands::about::this_program(printer),
         Command::Explain { code } => commands::about::explain(code.as_deref(), printer),

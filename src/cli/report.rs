@@ -1,9 +1,11 @@
 //! Turns every error into a headline, causes, a hint and a code: the only place that knows flags.
 
 mod batch;
+mod ceremony;
 mod tx;
 
 pub(crate) use batch::row_code;
+pub(crate) use ceremony::{all_named, named};
 
 use std::path::Path;
 

@@ -2,15 +2,17 @@
 
 use std::fmt;
 
+use base64ct::{Base64, Encoding};
 use dvkey_ceremony::{SecretBytes, SecretKey};
 use rand_core::CryptoRng;
-use rsa::pkcs1::{DecodeRsaPrivateKey, DecodeRsaPublicKey};
+use rsa::pkcs1::{DecodeRsaPrivateKey, DecodeRsaPublicKey, EncodeRsaPrivateKey};
 use rsa::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePublicKey};
 use rsa::pss::{Signature, VerifyingKey};
 use rsa::signature::Verifier;
 use rsa::traits::PublicKeyParts;
 use rsa::{Pkcs1v15Encrypt, RsaPrivateKey, RsaPublicKey};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use super::digest::Sha256Digest;
 use super::random;
@@ -169,6 +171,38 @@ impl OperatorPrivateKey {
         Ok(Self(key))
     }
 
+    /// A new key of 2048 bits, as every node has.
+    ///
+    /// # Errors
+    /// [`OperatorKeyError`] when the RSA library makes none.
+    pub fn generate<R: CryptoRng + ?Sized>(rng: &mut R) -> Result<Self, OperatorKeyError> {
+        let key = RsaPrivateKey::new(rng, SEALED_BYTES * 8).map_err(|_| OperatorKeyError::NotRsa)?;
+        OperatorPublicKey::new(key.to_public_key())?;
+        Ok(Self(key))
+    }
+
+    /// The PKCS #1 key as PEM text.
+    #[must_use]
+    pub fn to_pem(&self) -> SecretBytes {
+        let der = self.0.to_pkcs1_der().map(|document| SecretBytes::new(document.as_bytes().to_vec()));
+        let der = der.unwrap_or_else(|_| SecretBytes::new(Vec::new()));
+        let (begin, end) = ("-----BEGIN RSA PRIVATE KEY-----\n", "-----END RSA PRIVATE KEY-----\n");
+        let lines = der.expose().chunks(48);
+        // Reserved in full: a text that grows would leave copies behind.
+        let mut text = SecretBytes::with_capacity(begin.len() + lines.len() * 65 + end.len());
+        let mut add = |part: &[u8]| drop(text.extend(part));
+        add(begin.as_bytes());
+        for line in lines {
+            let mut buffer = Zeroizing::new([0; 64]);
+            if let Ok(encoded) = Base64::encode(line, buffer.as_mut()) {
+                add(encoded.as_bytes());
+                add(b"\n");
+            }
+        }
+        add(end.as_bytes());
+        text
+    }
+
     /// The public half.
     ///
     /// # Errors
@@ -229,6 +263,17 @@ mod tests {
         let mut high = sealed(0);
         high[0] = 1;
         assert!(!is_zero_or_one(&high));
+    }
+
+    #[test]
+    fn a_new_key_comes_back_from_its_text() {
+        let key = OperatorPrivateKey::generate(&mut random::system_infallible()).unwrap();
+        let text = String::from_utf8(key.to_pem().expose().to_vec()).unwrap();
+        let body: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+        let der = SecretBytes::new(Base64::decode_vec(&body).unwrap());
+        let again = OperatorPrivateKey::from_der(&der).unwrap();
+        assert_eq!(again.public(), key.public());
+        assert!(text.lines().all(|line| line.len() <= 64));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! What a file is, told from its content alone.
 
+use super::ceremony_file::CeremonyFile;
 use super::contract::call::Decoded;
 use super::json::{self, Json, JsonError};
 use super::receipt::ClusterEvent;
 use super::safe::Batch;
 use super::transaction::Raw;
-use super::{cluster_snapshot, journal, keyshares, operator_keystore, payload_file, plan, row_result};
+use super::{armor, cluster_snapshot, journal, keyshares, operator_keystore, payload_file, plan, row_result};
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +57,10 @@ pub enum Kind {
     OperatorPrivateKey,
     /// An RSA public key.
     OperatorPublicKey,
+    /// A file of an air-gapped ceremony, public.
+    Ceremony,
+    /// The vault of a participant of one.
+    CeremonyVault,
     /// JSON of no known kind.
     OtherJson,
     /// Text of no known kind.
@@ -92,6 +97,8 @@ impl Kind {
             Self::OperatorKeystore => "an operator's encrypted private key",
             Self::OperatorPrivateKey => "an operator's private key, NOT encrypted",
             Self::OperatorPublicKey => "an operator's public key",
+            Self::Ceremony => "a file of an air-gapped ceremony",
+            Self::CeremonyVault => "the vault of a participant of a ceremony, which is SECRET",
             Self::OtherJson => "JSON of no kind that dvkey knows",
             Self::OtherText => "text of no kind that dvkey knows",
             Self::Binary => "a binary file of no kind that dvkey knows",
@@ -110,6 +117,8 @@ impl Kind {
                 | Self::BatchJournal
                 | Self::OperatorPrivateKey
                 | Self::OperatorPublicKey
+                | Self::Ceremony
+                | Self::CeremonyVault
                 | Self::OtherText
                 | Self::Binary
         )
@@ -159,6 +168,8 @@ impl Kind {
             Self::OperatorKeystore => "operator-keystore",
             Self::OperatorPrivateKey => "operator-private-key",
             Self::OperatorPublicKey => "operator-public-key",
+            Self::Ceremony => "ceremony",
+            Self::CeremonyVault => "ceremony-vault",
             Self::OtherJson => "json",
             Self::OtherText => "text",
             Self::Binary => "binary",
@@ -183,6 +194,14 @@ pub struct Detected {
 /// as a stray.
 #[must_use]
 pub fn detect(bytes: &[u8]) -> Detected {
+    let ceremony = match CeremonyFile::of(bytes) {
+        Some(CeremonyFile::Vault) => Some(Kind::CeremonyVault),
+        Some(_) => Some(Kind::Ceremony),
+        None => None,
+    };
+    if let Some(kind) = ceremony {
+        return Detected { kind, document: None, broken: None };
+    }
     match json::parse(bytes) {
         Ok(document) if matches!(document, Json::Object(_) | Json::Array(_)) => match json_kind(&document) {
             // A line is a whole document, and a file of one line is one, too.
@@ -341,6 +360,9 @@ fn text_kind(bytes: &[u8]) -> Kind {
     let start = bytes.get(..64 << 10).unwrap_or(bytes);
     let contains = |needle: &str| start.windows(needle.len()).any(|window| window == needle.as_bytes());
     let trimmed = bytes.trim_ascii_start();
+    if trimmed.starts_with(b"-----BEGIN AGDKG1") && armor::is_armored(start) {
+        return Kind::Ceremony;
+    }
     if trimmed.starts_with(b"-----BEGIN") {
         return if contains("PRIVATE KEY-----") {
             Kind::OperatorPrivateKey

@@ -1,6 +1,9 @@
 //! Floor 2: bytes and text to types and back, for every file that dvkey touches.
 
 pub mod amount;
+pub mod armor;
+pub mod binding;
+pub mod ceremony_file;
 pub mod cluster_snapshot;
 pub mod contract;
 pub mod deposit;

@@ -70,6 +70,26 @@ impl ProofsFile {
     }
 }
 
+/// Writes proofs as ssv-dkg does: a list of lists, one for each validator, hexadecimal without 0x.
+///
+/// # Errors
+/// Those of the JSON writer, which strings do not cause.
+pub fn write(validators: &[Vec<SignedProof>]) -> Result<Vec<u8>, serde_json::Error> {
+    let written = |proof: &SignedProof| {
+        serde_json::json!({
+            "proof": {
+                "validator": hex::encode(proof.validator),
+                "encrypted_share": hex::encode(proof.encrypted_share),
+                "share_pub": hex::encode(proof.share),
+                "owner": hex::encode(proof.owner.as_bytes()),
+            },
+            "signature": hex::encode(proof.signature),
+        })
+    };
+    let lists: Vec<Vec<_>> = validators.iter().map(|list| list.iter().map(written).collect()).collect();
+    serde_json::to_vec_pretty(&lists)
+}
+
 fn read_all(proofs: &[Field<'_>]) -> Vec<Result<SignedProof, FieldError>> {
     proofs.iter().map(read_proof).collect()
 }
@@ -118,6 +138,21 @@ mod tests {
         for text in ["{}", "7", &format!("[{one},[{one}]]")] {
             assert_eq!(ProofsFile::parse(text.as_bytes()).unwrap_err(), ProofsFileError::Shape, "{text}");
         }
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let one = SignedProof {
+            validator: [1; 48],
+            encrypted_share: [2; SEALED_BYTES],
+            share: [3; 48],
+            owner: Address::from_bytes([4; 20]),
+            signature: [5; SEALED_BYTES],
+        };
+        let lists = vec![vec![one.clone(), one.clone()], vec![one]];
+        let read = ProofsFile::parse(&write(&lists).unwrap()).unwrap().validators;
+        let read: Vec<Vec<_>> = read.into_iter().map(|list| list.into_iter().map(Result::unwrap).collect()).collect();
+        assert_eq!(read, lists);
     }
 
     #[test]

@@ -119,6 +119,17 @@ pub fn read_bounded(source: &Source, limit: u64) -> Result<Vec<u8>, ReadError> {
     Ok(bytes)
 }
 
+/// The first bytes of `source`, at most `most`, however long it is.
+///
+/// # Errors
+/// As the system reports it.
+pub fn read_head(source: &Source, most: u64) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    let file = open(source, u64::MAX)?;
+    (&file).take(most).read_to_end(&mut bytes).map_err(|error| ReadError::from_io(source, error))?;
+    Ok(bytes)
+}
+
 /// The digest of a file of any length.
 ///
 /// # Errors

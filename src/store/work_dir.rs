@@ -104,7 +104,26 @@ impl WorkDir {
     /// # Errors
     /// [`WriteError`]; nothing is left behind.
     pub fn stage(&self, name: &str, bytes: &[u8]) -> Result<Staged, WriteError> {
-        stage(&self.dir, name, bytes, Mode::Public)
+        self.stage_as(name, bytes, Mode::Public)
+    }
+
+    /// As [`WorkDir::stage`], for these readers.
+    ///
+    /// # Errors
+    /// As [`WorkDir::stage`].
+    pub fn stage_as(&self, name: &str, bytes: &[u8], mode: Mode) -> Result<Staged, WriteError> {
+        stage(&self.dir, name, bytes, mode)
+    }
+
+    /// As [`WorkDir::publish`], for one file whose name must be free.
+    ///
+    /// # Errors
+    /// [`WriteError::Exists`], or as the system reports it.
+    pub fn publish_new(&self, staged: Staged) -> Result<(), WriteError> {
+        critical(|| {
+            Undo::settle(staged.publish(false)?);
+            self.dir.sync()
+        })
     }
 
     /// Makes the files visible, each in one step, and their names durable. What has a name already is replaced.

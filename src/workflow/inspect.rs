@@ -70,7 +70,7 @@ pub fn inspect(path: &Path) -> Result<Vec<Description>, ReadError> {
 fn describe(file: String, bytes: &[u8]) -> Description {
     let Detected { kind, document, broken } = detect(bytes);
     // What is not known to be public may be a password or a key. Its size and digest would let others test their guesses.
-    let public = !matches!(kind, Kind::OtherText | Kind::Binary | Kind::OperatorPrivateKey);
+    let public = !matches!(kind, Kind::OtherText | Kind::Binary | Kind::OperatorPrivateKey | Kind::CeremonyVault);
     let mut facts = Vec::new();
     if public {
         facts.push(("size", format!("{} bytes", bytes.len())));

@@ -1,6 +1,7 @@
 //! Floor 4: one file, or folder, for each thing that somebody wants done.
 
 pub mod batch;
+pub mod ceremony;
 mod deal;
 pub mod deposit;
 pub mod inspect;

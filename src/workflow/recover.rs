@@ -201,7 +201,7 @@ pub fn write(key: &SecretKey, password: &Password, output: OutputDir) -> Result<
 }
 
 /// A random UUID (RFC 9562, version 4).
-fn uuid() -> Result<String, NoRandomness> {
+pub(crate) fn uuid() -> Result<String, NoRandomness> {
     let bytes: [u8; 16] = random::bytes()?;
     let bits = u128::from_be_bytes(bytes) & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{bits:032x}");

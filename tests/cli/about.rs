@@ -73,7 +73,7 @@ fn completions_and_manual_pages() {
     }
     let page = stdout(&dvkey(folder.path()).arg("man").assert().success());
     assert!(page.contains(".TH dvkey 1"), "{page}");
-    for command in ["split", "verify", "deposit", "open", "recover", "tx", "inspect"] {
+    for command in ["split", "verify", "deposit", "open", "recover", "tx", "ceremony", "inspect"] {
         let page = stdout(&dvkey(folder.path()).args(["man", command]).assert().success());
         assert!(page.contains(&format!(".TH dvkey-{command} 1")), "{page}");
     }
@@ -97,6 +97,17 @@ fn help_is_what_it_was() {
         "tx decode",
         "inspect",
         "explain",
+        "ceremony",
+        "ceremony identity new",
+        "ceremony identity bind",
+        "ceremony plan new",
+        "ceremony plan accept",
+        "ceremony step",
+        "ceremony status",
+        "ceremony assemble",
+        "ceremony verify",
+        "ceremony rehearse",
+        "ceremony recover",
     ] {
         let mut run = dvkey(folder.path());
         run.args(command.split_whitespace()).arg("--help");

@@ -13,6 +13,7 @@ mod support;
 
 mod about;
 mod batch;
+mod ceremony;
 mod crash;
 mod deposit;
 mod foreign_ceremonies;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::{OWNER, workshop};
 
 /// A program at a terminal.
-struct Terminal {
+pub(crate) struct Terminal {
     child: Child,
     keys: ChildStdin,
     screen: Arc<Mutex<String>>,
@@ -21,7 +21,7 @@ struct Terminal {
 
 impl Terminal {
     /// `None` where there is no script(1).
-    fn open(folder: &Path, arguments: &str) -> Option<Self> {
+    pub(crate) fn open(folder: &Path, arguments: &str) -> Option<Self> {
         let program = env!("CARGO_BIN_EXE_dvkey");
         let spawned = Command::new("script")
             .args(["-qec", &format!("{program} {arguments}; echo \"exit $?\"; stty -a"), "/dev/null"])
@@ -47,7 +47,7 @@ impl Terminal {
     }
 
     /// Waits until `text` appears behind everything waited for before.
-    fn expect(&mut self, text: &str) {
+    pub(crate) fn expect(&mut self, text: &str) {
         let started = Instant::now();
         loop {
             let screen = self.screen.lock().unwrap().clone();
@@ -60,20 +60,28 @@ impl Terminal {
         }
     }
 
-    fn press(&mut self, keys: &str) {
+    /// What appears from here on until `text`, which is waited for.
+    pub(crate) fn until(&mut self, text: &str) -> String {
+        let start = self.seen;
+        self.expect(text);
+        let screen = self.screen.lock().unwrap();
+        screen[start..self.seen - text.len()].to_owned()
+    }
+
+    pub(crate) fn press(&mut self, keys: &str) {
         // The question is asked before the terminal is ready to take a hidden answer.
         std::thread::sleep(Duration::from_millis(150));
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
-    fn answer(&mut self, question: &str, answer: &str) {
+    pub(crate) fn answer(&mut self, question: &str, answer: &str) {
         self.expect(question);
         self.press(&format!("{answer}\n"));
     }
 
     /// The exit code, and everything that was on the screen.
-    fn end(mut self, exit: i32) -> String {
+    pub(crate) fn end(mut self, exit: i32) -> String {
         self.expect(&format!("exit {exit}"));
         self.expect(" echo ");
         drop(self.keys);

@@ -134,6 +134,12 @@ impl Journal {
         self.events.iter().filter(move |(of, _)| of == plan).map(|(_, event)| event)
     }
 
+    /// The plan that was accepted last: the ceremony that is going on.
+    #[must_use]
+    pub fn last_accepted(&self) -> Option<[u8; 32]> {
+        self.events.iter().rev().find(|(_, event)| *event == Event::Accepted).map(|(plan, _)| *plan)
+    }
+
     fn push(&mut self, plan: [u8; 32], event: Event) {
         self.link = self.next_link(&plan, &event);
         self.events.push((plan, event));
@@ -221,6 +227,16 @@ mod tests {
         assert_eq!(refused.map_err(|fault| fault.check), Err(Check::JournalComplained));
         let (mut journal, _) = written(&[Event::Complained { accused: 2 }]);
         assert_eq!(journal.append(&PLAN, CERTIFIED).map_err(|fault| fault.check), Err(Check::JournalComplained));
+    }
+
+    #[test]
+    fn the_last_plan_is_the_one_that_goes_on() {
+        let (mut journal, _) = written(&[Event::Accepted, CERTIFIED]);
+        assert_eq!(Journal::default().last_accepted(), None);
+        assert_eq!(journal.last_accepted(), Some(PLAN));
+        journal.append(&[7; 32], Event::Accepted).unwrap();
+        journal.append(&PLAN, Event::Finished).unwrap();
+        assert_eq!(journal.last_accepted(), Some([7; 32]));
     }
 
     #[test]

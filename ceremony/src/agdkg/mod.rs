@@ -22,6 +22,7 @@
 //! | [`words`] | ten words to compare, twenty-four to keep |
 //! | [`rsa`] | the port to RSA operator keys |
 //! | [`signing`] | who wrote a file |
+//! | [`rehearsal`] | wrong files, for rehearsals only |
 
 pub mod bundle;
 pub mod card;
@@ -39,6 +40,7 @@ pub mod outputs;
 pub mod plan;
 pub mod precommit;
 pub mod redact;
+pub mod rehearsal;
 pub mod rsa;
 pub(crate) mod sigma;
 pub mod signing;

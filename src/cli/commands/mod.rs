@@ -2,6 +2,7 @@
 
 pub(super) mod about;
 pub(super) mod batch;
+pub(super) mod ceremony;
 pub(super) mod deposit;
 pub(super) mod inspect;
 mod oddities;

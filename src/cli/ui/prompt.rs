@@ -1,8 +1,10 @@
 //! Questions to a person at a terminal: one at a time, three tries each.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
 
 use dvkey_ceremony::SecretBytes;
+use zeroize::Zeroizing;
 
 use super::printer::{Printer, Tone, tone};
 use crate::cli::codes::Code;
@@ -52,6 +54,11 @@ pub(crate) fn read_back(printer: &Printer, question: &str, expected: &str) -> Re
 
 /// Asks for a password without showing it.
 pub(crate) fn password(question: &str) -> Result<Password, Failure> {
+    Password::new(hidden(question)?).map_err(|error| Failure::new(Code::PasswordEncoding, error.to_string()))
+}
+
+/// Asks for a secret text without showing it.
+pub(crate) fn hidden(question: &str) -> Result<SecretBytes, Failure> {
     // The echo comes back even when Ctrl-C ends the question.
     let _terminal = interrupt::remember_terminal();
     let typed = rpassword::prompt_password(format!("{} ", tone(Tone::Bold, question)));
@@ -65,7 +72,46 @@ pub(crate) fn password(question: &str) -> Result<Password, Failure> {
     if typed.expose().len() > MAX_PASSWORD {
         return Err(Failure::new(Code::PasswordSource, "the password is longer than 4096 bytes"));
     }
-    Password::new(typed).map_err(|error| Failure::new(Code::PasswordEncoding, error.to_string()))
+    Ok(typed)
+}
+
+/// Asks for a secret text that has to be seen while it is typed, such as backup words. It stays in no buffer.
+pub(crate) fn secret_line(question: &str) -> Result<SecretBytes, Failure> {
+    let _ = write!(anstream::stderr(), "{} ", tone(Tone::Bold, question));
+    let _ = anstream::stderr().flush();
+    let failed = |error: std::io::Error| {
+        Failure::new(Code::InputMissing, "the answer could not be read").cause(error.to_string())
+    };
+    // A duplicate of the descriptor: std's own reader keeps a buffer in which the answer would stay behind.
+    let terminal = std::io::stdin().as_fd().try_clone_to_owned().map_err(failed)?;
+    let mut terminal = std::fs::File::from(terminal);
+    let mut answer = SecretBytes::with_capacity(MAX_PASSWORD);
+    let mut byte = Zeroizing::new([0; 1]);
+    loop {
+        match terminal.read(byte.as_mut()) {
+            Ok(0) => return Err(Failure::new(Code::InputMissing, "the input ended before the question was answered")),
+            Ok(_) if *byte == *b"\n" => return Ok(answer),
+            Ok(_) if answer.extend(byte.as_ref()).is_err() => {
+                return Err(Failure::new(Code::InputMissing, "the answer is longer than 4096 bytes"));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
+/// Shows something on a screen of its own, which is gone once `then` is done.
+pub(crate) fn on_a_page<T>(lines: &[String], then: impl FnOnce() -> T) -> T {
+    let mut screen = anstream::stderr();
+    let _ = write!(screen, "\u{1b}[?1049h\u{1b}[2J\u{1b}[H");
+    for line in lines {
+        let _ = writeln!(screen, "{line}");
+    }
+    let result = then();
+    let _ = write!(screen, "\u{1b}[2J\u{1b}[H\u{1b}[?1049l");
+    let _ = screen.flush();
+    result
 }
 
 fn line(question: &str) -> Result<String, Failure> {

@@ -1,0 +1,269 @@
+//! `dvkey ceremony assemble` and `verify`: the results, and the owner's questions about them.
+
+use std::path::PathBuf;
+
+use dvkey_ceremony::Address;
+use dvkey_ceremony::agdkg::plan::Plan;
+use serde::Serialize;
+
+use super::{collected, failed, jobs, say, show_aside};
+use crate::cli::args::ceremony::{AssembleArguments, VerifyArguments};
+use crate::cli::codes::Code;
+use crate::cli::commands::{parse_amount, parse_owner, parse_withdrawal_address, read_operators};
+use crate::cli::exit::Exit;
+use crate::cli::report::Failure;
+use crate::cli::ui::printer::{Printer, Tone, tone};
+use crate::cli::ui::words::{count, printable};
+use crate::crypto::operator_key::OperatorPublicKey;
+use crate::format::amount::Gwei;
+use crate::format::ceremony_file::{CeremonyFile, short};
+use crate::format::network::Network;
+use crate::store::read::{EntryKind, Source, list_dir, read_bounded};
+use crate::workflow::ceremony::assemble::{BUNDLE, KEYSHARES, PROOFS, PUBLIC_BUNDLE, is_written, results, write};
+use crate::workflow::ceremony::collection::Collection;
+use crate::workflow::ceremony::judging::{assembled, outputs_of};
+use crate::workflow::ceremony::network_of;
+use crate::workflow::ceremony::rehearse::explains_itself;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonAssembled {
+    schema: &'static str,
+    plan: String,
+    validators: Vec<String>,
+    certificate_words: Vec<&'static str>,
+    files: Vec<String>,
+}
+
+pub(super) fn run(arguments: &AssembleArguments, printer: &Printer) -> Result<Exit, Failure> {
+    let collection = collected(&arguments.paths, &arguments.which, printer)?;
+    let plan = &collection.plan;
+    let told = |error: &_| Failure::ceremony(error, Some(plan));
+    if let Some(end) = collection.end() {
+        return Err(told(&crate::workflow::ceremony::CeremonyError::Ended(Box::new(end))));
+    }
+    let made = results(&collection, arguments.nonce).map_err(|error| told(&error))?;
+    let there = is_written(&made, &arguments.out);
+    let files = write(&collection, &made, &arguments.out, jobs()).map_err(|error| told(&error))?;
+    let words = made.assembled.certificate.words();
+    printer.object(&JsonAssembled {
+        schema: "dvkey.ceremony-results/1",
+        plan: hex::encode(plan.hash()),
+        validators: made.assembled.validators.iter().map(|one| one.public_key.to_string()).collect(),
+        certificate_words: words.clone(),
+        files: files.iter().map(|file| file.display().to_string()).collect(),
+    });
+    if printer.json() {
+        return Ok(Exit::Done);
+    }
+    let n = count(made.assembled.validators.len(), "validator");
+    let how = if there { "was made before; judged again" } else { "read back from disk and verified" };
+    printer.message(&format!("{} {n}; {how}", tone(Tone::Good, "done:")));
+    show_words("certificate words", &words, printer);
+    if !made.files.iter().any(|(name, _)| name == PROOFS) && plan.ssv().is_some() {
+        say(
+            "No proofs are inside; operators add them with `dvkey ceremony proofs add`, where they want them.",
+            printer,
+        );
+    }
+    say(&format!("{BUNDLE} goes back to every participant; {PUBLIC_BUNDLE} may go to anybody."), printer);
+    printer.message(&format!("next: the owner runs dvkey ceremony verify {}", arguments.out.display()));
+    files.iter().for_each(|file| printer.result(&file.display().to_string()));
+    Ok(Exit::Done)
+}
+
+fn show_words(name: &str, words: &[&str], printer: &Printer) {
+    printer.message(&format!("  {name}"));
+    super::word_rows(words).iter().for_each(|row| printer.message(&format!("    {row}")));
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonVerified {
+    schema: &'static str,
+    plan: String,
+    valid: bool,
+    checks: Vec<JsonCheck>,
+    certificate_words: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonCheck {
+    title: String,
+    holds: bool,
+    reason: Option<String>,
+}
+
+type Line = (String, Result<(), String>);
+
+pub(super) fn verify(arguments: &VerifyArguments, printer: &Printer) -> Result<Exit, Failure> {
+    let found = super::gathered(&arguments.paths)?;
+    show_aside(&found.aside, printer);
+    let plan = super::chosen_plan(&found, &arguments.which)?;
+    let collection = Collection::of(plan, &found.blobs);
+    let plan = &collection.plan;
+    let made = assembled(&collection).map_err(|error| {
+        let failure = Failure::ceremony(&error, Some(plan));
+        let complete = !matches!(error, crate::workflow::ceremony::CeremonyError::Waiting { .. });
+        if complete { failure.code(Code::CeremonyNotValid) } else { failure }
+    })?;
+    let n = plan.participants().len();
+    let mut lines: Vec<Line> = vec![
+        (format!("{n} of {n} participants dealt, certified, and proved to have their shares"), Ok(())),
+        ("every signature on deposits and registrations is one of the validator keys".to_owned(), Ok(())),
+    ];
+    let certificate = collection.certificates.iter().all(|one| one.check(&made.outputs).is_ok());
+    lines.push((
+        "the certificate is for these keys".to_owned(),
+        if certificate { Ok(()) } else { Err("it is for other deals or other keys".to_owned()) },
+    ));
+    expected(arguments, plan, &mut lines)?;
+    beside(&collection, arguments, &mut lines)?;
+    let valid = lines.iter().all(|(_, result)| result.is_ok());
+    let words = made.certificate.words();
+    if printer.json() {
+        printer.object(&JsonVerified {
+            schema: "dvkey.ceremony-verify/1",
+            plan: hex::encode(plan.hash()),
+            valid,
+            checks: lines
+                .iter()
+                .map(|(title, result)| JsonCheck {
+                    title: title.clone(),
+                    holds: result.is_ok(),
+                    reason: result.clone().err(),
+                })
+                .collect(),
+            certificate_words: words,
+        });
+    } else {
+        let verdict = if valid { tone(Tone::Good, "VALID") } else { tone(Tone::Bad, "NOT VALID") };
+        let title = printable(&plan.parameters().title);
+        let n = count(usize::from(plan.validators()), "validator");
+        printer.result(&format!("{title} {}: {verdict}, {n}", short(plan.hash())));
+        for (title, result) in &lines {
+            let (mark, why) = match result {
+                Ok(()) => (tone(Tone::Good, "ok"), String::new()),
+                Err(why) => (tone(Tone::Bad, "NO"), format!(": {}", printable(why))),
+            };
+            for (position, line) in super::folded("", &format!("{title}{why}")).iter().enumerate() {
+                printer.result(&format!("  {}  {line}", if position == 0 { mark.as_str() } else { "  " }));
+            }
+        }
+        show_words("plan words", &plan.words(), printer);
+        show_words("certificate words", &words, printer);
+        for line in explains_itself(plan) {
+            printer.warning(line);
+        }
+        let rest = "not checked, for this needs the chain: whether the keys are new there, the owner's next nonce, and the \
+                    operators' registered keys unless --operators gave them";
+        say(rest, printer);
+    }
+    if valid {
+        return Ok(Exit::Done);
+    }
+    Err(Failure::new(Code::CeremonyNotValid, "the results do not pass").hint("do not deposit, and do not register"))
+}
+
+/// What the owner said that it should be.
+fn expected(arguments: &VerifyArguments, plan: &Plan, lines: &mut Vec<Line>) -> Result<(), Failure> {
+    let mut compare = |title: &str, given: String, own: String| {
+        let result = if given == own { Ok(()) } else { Err(format!("it is {own}, {given} was expected")) };
+        lines.push((format!("{title} {given}"), result));
+    };
+    if let Some(network) = arguments.network {
+        let own = network_of(plan).map_or("unknown", Network::name);
+        compare("network", Network::from(network).name().to_owned(), own.to_owned());
+    }
+    if let Some(count) = arguments.validators {
+        compare("validators", count.to_string(), plan.validators().to_string());
+    }
+    if let Some(text) = &arguments.withdrawal {
+        let own: Vec<_> =
+            crate::workflow::ceremony::withdrawal_addresses(plan).iter().map(Address::to_checksum).collect();
+        compare("stake belongs to", parse_withdrawal_address(text)?.to_checksum(), own.join(", "));
+    }
+    if !arguments.amount.is_empty() {
+        let mut given = arguments.amount.iter().map(|text| parse_amount(text)).collect::<Result<Vec<_>, Failure>>()?;
+        let mut own = plan.parameters().amounts.clone();
+        given.sort_unstable();
+        own.sort_unstable();
+        let shown = |amounts: &[dvkey_ceremony::Gwei]| {
+            let ether: Vec<_> =
+                amounts.iter().map(|amount| format!("{} ETH", Gwei::new(amount.get()).ether())).collect();
+            ether.join(" and ")
+        };
+        compare("each deposit", shown(&given), shown(&own));
+    }
+    let ssv = plan.ssv();
+    if let Some(text) = &arguments.owner {
+        let own = ssv.map_or("none".to_owned(), |ssv| ssv.owner.to_checksum());
+        compare("owner", parse_owner(text)?.to_checksum(), own);
+    }
+    if let Some(nonce) = arguments.nonce {
+        let range = ssv.map(|ssv| (ssv.first_nonce, ssv.first_nonce + u64::from(ssv.nonce_window) - 1));
+        let inside = range.is_some_and(|(first, last)| (first..=last).contains(&nonce));
+        let own = range.map_or("none".to_owned(), |(first, last)| format!("{first} to {last}"));
+        let result = if inside { Ok(()) } else { Err(format!("signed were {own}")) };
+        lines.push((format!("first nonce {nonce}"), result));
+    }
+    if let Some(path) = &arguments.operators {
+        let (list, ..) = read_operators(path)?;
+        for one in plan.participants() {
+            let title = format!("operator {} has the key of the list", one.id);
+            let own = one.card.binding().and_then(|binding| OperatorPublicKey::from_der(&binding.spki).ok());
+            let listed = dvkey_ceremony::OperatorId::try_from(one.id.get()).ok().map(|id| list.key_of(id));
+            let result = match (own, listed) {
+                (Some(own), Some(Ok(listed))) if listed.key == own => Ok(()),
+                (None, _) => Err("its card is bound to no operator".to_owned()),
+                (_, Some(Err(error))) => Err(error.to_string()),
+                _ => Err("the list has another one".to_owned()),
+            };
+            lines.push((title, result));
+        }
+    }
+    Ok(())
+}
+
+/// The files beside the bundle: each must be, byte for byte, what the ceremony makes.
+fn beside(collection: &Collection, arguments: &VerifyArguments, lines: &mut Vec<Line>) -> Result<(), Failure> {
+    let made = outputs_of(collection, arguments.nonce).map_err(|error| failed(&error))?;
+    let mut there: Vec<(String, PathBuf)> = Vec::new();
+    for path in &arguments.paths {
+        match list_dir(path) {
+            Ok(entries) => there.extend(
+                entries.into_iter().filter(|entry| entry.kind == EntryKind::File).map(|entry| (entry.name, entry.path)),
+            ),
+            Err(_) => {
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                there.push((name, path.clone()));
+            }
+        }
+    }
+    for (name, path) in there {
+        let output = name == KEYSHARES || name == PROOFS || name.starts_with("deposit_data");
+        if !output {
+            continue;
+        }
+        let title = format!("{} is what the ceremony made", printable(&name));
+        let Some((_, bytes)) = made.iter().find(|(own, _)| *own == name) else {
+            let why = if name == PROOFS {
+                // Proofs that were added later are not the ceremony's own; they are judged by `dvkey verify`.
+                continue;
+            } else {
+                "this ceremony makes no such file".to_owned()
+            };
+            lines.push((title, Err(why)));
+            continue;
+        };
+        let limit = CeremonyFile::Bundle.most_bytes();
+        let result = match read_bounded(&Source::Path(path), limit) {
+            Ok(found) if found == *bytes => Ok(()),
+            Ok(_) => Err("it was changed, or belongs to another ceremony or nonce".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        lines.push((title, result));
+    }
+    Ok(())
+}

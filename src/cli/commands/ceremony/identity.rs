@@ -1,0 +1,303 @@
+//! `dvkey ceremony identity …`: a vault, 24 words on paper, a card for everybody, its binding to an operator.
+
+use std::path::{Path, PathBuf};
+
+use dvkey_ceremony::agdkg::card::Card;
+use dvkey_ceremony::agdkg::identity::Root;
+use dvkey_ceremony::agdkg::vault::Work;
+use dvkey_ceremony::{OperatorId, SecretBytes};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::unlock::{is_present, new_passphrase, root, root_from_dice, root_from_words};
+use super::{failed, form, gathered, say, show_aside, told, word_rows, write_new};
+use crate::cli::args::ceremony::{IdentityBindArguments, IdentityNewArguments, IdentityShowArguments};
+use crate::cli::codes::Code;
+use crate::cli::commands::open::read_operator_key;
+use crate::cli::exit::Exit;
+use crate::cli::report::Failure;
+use crate::cli::ui::printer::{Printer, Tone, tone};
+use crate::cli::ui::prompt::{self, TRIES};
+use crate::cli::ui::words::printable;
+use crate::crypto::ceremony_rsa::CeremonyRsa;
+use crate::crypto::random;
+use crate::format::binding;
+use crate::format::ceremony_file::CeremonyFile;
+use crate::format::network::Network;
+use crate::store::read::{Source, read_bounded};
+use crate::workflow::ceremony::folder::Folder;
+use crate::workflow::ceremony::identity::{self, NewIdentity, card_name};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonCard {
+    schema: &'static str,
+    label: String,
+    signing_key: String,
+    encryption_key: String,
+    words: Vec<&'static str>,
+    operator_id: Option<u64>,
+    chain_id: Option<u64>,
+    file: String,
+}
+
+pub(super) fn new(arguments: &IdentityNewArguments, printer: &Printer) -> Result<Exit, Failure> {
+    let present = is_present(&arguments.vault, printer);
+    let work = work(arguments.vault_memory)?;
+    let label = match &arguments.label {
+        Some(label) => label.clone(),
+        None if present => prompt::ask(printer, "What should the others call you?", |answer| match answer {
+            "" => Err(Failure::new(Code::InputMissing, "a name is needed")),
+            name => Ok(name.to_owned()),
+        })?,
+        None => return Err(Failure::missing("the label", "--label")),
+    };
+    let shows_words = !arguments.from_words && !arguments.without_words;
+    if shows_words && !present {
+        return Err(Failure::new(Code::InputMissing, "the 24 words can be shown at a terminal only, once")
+            .hint("run this at a terminal, or say --without-words: the vault is the only copy then"));
+    }
+    let root = if arguments.from_words {
+        root_from_words(arguments.words_file.as_deref(), &arguments.vault, printer)?
+    } else if arguments.dice {
+        root_from_dice(&arguments.vault, printer)?
+    } else {
+        random::check().map_err(|error| failed(&error.into()))?;
+        Root::random(&mut random::system())
+            .map_err(|_| Failure::new(Code::MachineRandomness, "the operating system gives no randomness"))?
+    };
+    let passphrase = new_passphrase(&arguments.vault, printer)?;
+    if shows_words {
+        show_words(&root, printer)?;
+    }
+    let new = NewIdentity {
+        label: &label,
+        created: super::now(),
+        passphrase: &passphrase,
+        work,
+        restored: arguments.from_words,
+    };
+    let (folder, card) = identity::create(&arguments.folder, &root, &new).map_err(|error| failed(&error))?;
+    let path = folder.dir().outbox().join(card_name());
+    if arguments.armor {
+        let armored = folder.dir().outbox().join("card.txt");
+        write_new(&armored, &form(card.as_bytes(), true))?;
+    }
+    show_made(&card, &path, arguments, printer);
+    Ok(Exit::Done)
+}
+
+fn work(memory: Option<u64>) -> Result<Work, Failure> {
+    let Some(memory) = memory else { return Ok(Work::STANDARD) };
+    let work = u32::try_from(memory >> 10).ok().map(|memory| Work { memory, ..Work::STANDARD });
+    work.filter(|work| work.is_lawful())
+        .ok_or_else(|| Failure::new(Code::InputMissing, "--vault-memory is from 64MiB to 1GiB"))
+}
+
+/// Shows the words on a page that is gone afterwards, and asks for three of them back.
+fn show_words(root: &Root, printer: &Printer) -> Result<(), Failure> {
+    let words = root.to_words();
+    let list: Vec<&str> = words.split(' ').collect();
+    let mut page = vec![
+        tone(Tone::Bold, "CEREMONY ROOT, NOT A WALLET"),
+        String::new(),
+        "Write these 24 words on paper, with their numbers. They are shown once. Whoever".to_owned(),
+        "has them has your part of every ceremony; without them a lost laptop is a lost share.".to_owned(),
+        String::new(),
+    ];
+    for row in 0..6 {
+        let cells = (0..4).filter_map(|column| {
+            let at = row + 6 * column;
+            list.get(at).map(|word| format!("{:>2}  {word:<12}", at + 1))
+        });
+        page.push(cells.collect::<Vec<_>>().join("  "));
+    }
+    page.push(String::new());
+    prompt::on_a_page(&page, || prompt::secret_line("All on paper? Press Enter, and they are gone."))?;
+    // What was put into the page is wiped; the terminal's own memory is not ours.
+    page.into_iter().for_each(|line| drop(Zeroizing::new(line)));
+    for number in three_of(list.len())? {
+        let expected = list.get(number).copied().unwrap_or_default();
+        let mut tries = 1;
+        loop {
+            let answer = prompt::secret_line(&format!("From the paper, word {}:", number + 1))?;
+            if is_word(&answer, expected) {
+                break;
+            }
+            if tries == TRIES {
+                return Err(Failure::new(Code::ConfirmDiffers, "that is not the word; nothing was written")
+                    .hint("run it again: there will be new words"));
+            }
+            printer.warning("that is not the word");
+            tries += 1;
+        }
+    }
+    Ok(())
+}
+
+fn is_word(answer: &SecretBytes, expected: &str) -> bool {
+    answer.expose().trim_ascii().eq_ignore_ascii_case(expected.as_bytes())
+}
+
+/// Three different positions below `count`, rising, chosen by the system's randomness.
+pub(super) fn three_of(count: usize) -> Result<Vec<usize>, Failure> {
+    let mut left: Vec<usize> = (0..count).collect();
+    let mut found = Vec::new();
+    for byte in random::bytes::<3>().map_err(|error| failed(&error.into()))? {
+        let at = usize::from(byte) % left.len().max(1);
+        if at < left.len() {
+            found.push(left.remove(at));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn show_made(card: &Card, path: &Path, arguments: &IdentityNewArguments, printer: &Printer) {
+    if printer.json() {
+        printer.object(&json(card, path));
+        return;
+    }
+    printer.message(&format!("{} a vault, and a card for everybody", tone(Tone::Good, "done:")));
+    show_card(card, printer);
+    if arguments.without_words {
+        printer.warning("the words were not shown: the vault and its passphrase are the only copy");
+    }
+    if arguments.one_time {
+        printer.message("For one ceremony: destroy this folder and the words once your keystores are safe.");
+    }
+    if arguments.from_words {
+        printer.message("next: put the plan and all files of the ceremony into the inbox, then");
+        printer.message(&format!("dvkey ceremony step {}", arguments.folder.display()));
+    } else {
+        let next = "next: the card goes to the organizer; for an SSV cluster, bind it to your operator first: dvkey ceremony \
+                    identity bind --help";
+        say(next, printer);
+    }
+    printer.result(&path.display().to_string());
+}
+
+fn show_card(card: &Card, printer: &Printer) {
+    let operator = card.binding().map_or("no operator".to_owned(), |binding| {
+        let network = Network::ALL.into_iter().find(|network| network.chain_id() == binding.chain_id);
+        let network = network.map_or(format!("chain {}", binding.chain_id), |network| network.name().to_owned());
+        format!("operator {} on {network}", binding.operator)
+    });
+    printer.message(&format!("  card       {}, {operator}", printable(card.label())));
+    for (position, row) in word_rows(&card.words()).iter().enumerate() {
+        printer.message(&format!("  {:<10} {row}", if position == 0 { "card words" } else { "" }));
+    }
+}
+
+fn json(card: &Card, path: &Path) -> JsonCard {
+    JsonCard {
+        schema: "dvkey.ceremony-card/1",
+        label: card.label().to_owned(),
+        signing_key: hex::encode(card.sign_pk().as_bytes()),
+        encryption_key: hex::encode(card.enc_pk().as_bytes()),
+        words: card.words(),
+        operator_id: card.binding().map(|binding| binding.operator.get()),
+        chain_id: card.binding().map(|binding| binding.chain_id),
+        file: path.display().to_string(),
+    }
+}
+
+pub(super) fn bind(arguments: &IdentityBindArguments, printer: &Printer) -> Result<Exit, Failure> {
+    if let Some(file) = &arguments.binding {
+        let bytes = read_bounded(&Source::from_arg(file), binding::MAX_BYTES)
+            .map_err(|error| Failure::read(Code::FileUnreadable, &error))?;
+        let binding = binding::parse(&bytes)
+            .map_err(|error| Failure::new(Code::CeremonyFile, format!("{}: {error}", file.display())))?;
+        let mut folder = Folder::open(&arguments.target).map_err(|error| failed(&error))?;
+        return fold(&mut folder, &binding, arguments, printer);
+    }
+    let operator: OperatorId = arguments
+        .operator_id
+        .as_deref()
+        .ok_or_else(|| Failure::missing("the operator's number", "--operator-id"))?
+        .parse()
+        .map_err(|error: dvkey_ceremony::identifier::IdentifierError| {
+            Failure::new(Code::OperatorsId, error.to_string())
+        })?;
+    let network: Network = arguments.network.ok_or_else(|| Failure::missing("the network", "--network"))?.into();
+    let key = arguments.key.as_deref().ok_or_else(|| Failure::missing("the operator's private key", "--key"))?;
+    let is_folder = crate::store::read::list_dir(&arguments.target).is_ok();
+    let card = the_card(&arguments.target)?;
+    let key = read_operator_key(key, arguments.password_file.as_deref(), arguments.vault.no_input, printer)?;
+    let made = identity::bind(&card, network.chain_id(), operator, &key).map_err(|error| failed(&error))?;
+    if is_folder {
+        let mut folder = Folder::open(&arguments.target).map_err(|error| failed(&error))?;
+        return fold(&mut folder, &made, arguments, printer);
+    }
+    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(format!("binding-{operator}.json")));
+    let bytes = binding::write(&made).map_err(|error| failed(&error.into()))?;
+    write_new(&out, &bytes)?;
+    printer.message(&format!(
+        "{} operator {operator} on {network} vouches for the card of {}",
+        tone(Tone::Good, "signed:"),
+        printable(card.label())
+    ));
+    say("next: this file goes back to the laptop of the card, into its inbox; nothing in it is secret", printer);
+    told("binding", "binding", &out, printer);
+    Ok(Exit::Done)
+}
+
+fn fold(
+    folder: &mut Folder,
+    binding: &dvkey_ceremony::agdkg::card::OperatorBinding,
+    arguments: &IdentityBindArguments,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let root = root(folder, &arguments.vault, printer)?;
+    let card = identity::fold(folder, &root, binding).map_err(|error| failed(&error))?;
+    let path = folder.dir().outbox().join(card_name());
+    if printer.json() {
+        printer.object(&json(&card, &path));
+        return Ok(Exit::Done);
+    }
+    printer.message(&format!("{} the card is bound, and has new words", tone(Tone::Good, "done:")));
+    show_card(&card, printer);
+    printer.message("next: this card goes to the organizer, instead of the one before");
+    printer.result(&path.display().to_string());
+    Ok(Exit::Done)
+}
+
+/// The one card of a file, or of the outbox of a participant.
+fn the_card(path: &Path) -> Result<Card, Failure> {
+    let outbox = path.join(crate::store::ceremony_dir::OUTBOX).join(card_name());
+    let at = if read_bounded(&Source::Path(outbox.clone()), 4 << 10).is_ok() { outbox } else { path.to_path_buf() };
+    let found = gathered(&[at])?;
+    let mut cards = found.of(CeremonyFile::Card);
+    let Some(blob) = cards.next().filter(|_| cards.next().is_none()) else {
+        return Err(Failure::new(Code::CeremonyFile, format!("{}: not one card", path.display())));
+    };
+    Card::parse(&blob.bytes, &CeremonyRsa).map_err(|fault| Failure::fault(&fault, None))
+}
+
+pub(super) fn show(arguments: &IdentityShowArguments, printer: &Printer) -> Result<Exit, Failure> {
+    let found = gathered(&arguments.paths)?;
+    show_aside(&found.aside, printer);
+    let mut count = 0;
+    for blob in found.of(CeremonyFile::Card) {
+        let card = match Card::parse(&blob.bytes, &CeremonyRsa) {
+            Ok(card) => card,
+            Err(fault) => {
+                printer.warning(&format!("{}: {}", printable(&blob.origin), fault.check.refusal()));
+                continue;
+            }
+        };
+        count += 1;
+        if arguments.armor {
+            printer.text(&form(&blob.bytes, true));
+        } else if printer.json() {
+            printer.object(&json(&card, Path::new(&blob.origin)));
+        } else {
+            printer.result(&printable(&blob.origin));
+            show_card(&card, printer);
+        }
+    }
+    match count {
+        0 => Err(Failure::new(Code::CeremonyFile, "no card is there")),
+        _ => Ok(Exit::Done),
+    }
+}

@@ -1,0 +1,211 @@
+//! `dvkey ceremony …`: what the screens of a ceremony have in common.
+
+mod assemble;
+mod audit;
+mod consent;
+mod identity;
+mod judging;
+mod plan;
+mod proofs;
+mod recover;
+mod rehearse;
+mod runbook;
+mod status;
+mod step;
+mod unlock;
+
+use std::path::{Path, PathBuf};
+
+use dvkey_ceremony::Identifier;
+use dvkey_ceremony::agdkg::plan::{Plan, Waivers};
+use serde::Serialize;
+
+use crate::cli::args::ceremony::{CeremonyCommand, IdentityCommand, PlanCommand, ProofsCommand, WhichPlan};
+use crate::cli::codes::Code;
+use crate::cli::exit::Exit;
+use crate::cli::report::Failure;
+use crate::cli::ui::printer::Printer;
+use crate::cli::ui::words::printable;
+use crate::format::armor;
+use crate::format::ceremony_file::CeremonyFile;
+use crate::store::ceremony_dir::hand_over;
+use crate::store::read::{Source, read_bounded};
+use crate::workflow::ceremony::CeremonyError;
+use crate::workflow::ceremony::collection::Collection;
+use crate::workflow::ceremony::folder::the_plan;
+use crate::workflow::ceremony::gather::{Aside, Gathered, gather};
+use step::Goal;
+
+pub(in crate::cli) fn run(command: &CeremonyCommand, printer: &Printer) -> Result<Exit, Failure> {
+    match command {
+        CeremonyCommand::Identity(IdentityCommand::New(arguments)) => identity::new(arguments, printer),
+        CeremonyCommand::Identity(IdentityCommand::Bind(arguments)) => identity::bind(arguments, printer),
+        CeremonyCommand::Identity(IdentityCommand::Show(arguments)) => identity::show(arguments, printer),
+        CeremonyCommand::Plan(PlanCommand::New(arguments)) => plan::new(arguments, printer),
+        CeremonyCommand::Plan(PlanCommand::Show(arguments)) => plan::show(arguments, printer),
+        CeremonyCommand::Plan(PlanCommand::Accept(arguments)) => plan::accept(arguments, printer),
+        CeremonyCommand::Step(arguments) => step::run(Goal::Step, arguments, printer),
+        CeremonyCommand::Status(arguments) => status::run(arguments, printer),
+        CeremonyCommand::Deal(arguments) => step::run(Goal::Deal, arguments, printer),
+        CeremonyCommand::Certify(arguments) => step::run(Goal::Certify, arguments, printer),
+        CeremonyCommand::Assemble(arguments) => assemble::run(arguments, printer),
+        CeremonyCommand::Finish(arguments) => step::run(Goal::Finish, arguments, printer),
+        CeremonyCommand::Verify(arguments) => assemble::verify(arguments, printer),
+        CeremonyCommand::Audit(arguments) => audit::run(arguments, printer),
+        CeremonyCommand::Complain(arguments) => step::run(Goal::Complain, arguments, printer),
+        CeremonyCommand::Judge(arguments) => judging::judge(arguments, printer),
+        CeremonyCommand::Compare(arguments) => judging::compare(arguments, printer),
+        CeremonyCommand::Recover(arguments) => recover::run(arguments, printer),
+        CeremonyCommand::Proofs(ProofsCommand::Add(arguments)) => proofs::add(arguments, printer),
+        CeremonyCommand::Rehearse(arguments) => rehearse::run(arguments, printer),
+        CeremonyCommand::Runbook(arguments) => runbook::run(arguments, printer),
+    }
+}
+
+/// How an error is told where no plan is known.
+fn failed(error: &CeremonyError) -> Failure {
+    Failure::ceremony(error, None)
+}
+
+impl WhichPlan {
+    fn waivers(&self) -> Waivers {
+        Waivers { two_quorums: self.allow_two_quorums, unbound_operators: self.allow_unbound }
+    }
+}
+
+/// Everything of a ceremony below these paths.
+fn gathered(paths: &[PathBuf]) -> Result<Gathered, Failure> {
+    gather(paths).map_err(|error| Failure::read(Code::FileUnreadable, &error))
+}
+
+/// The files of one plan below these paths.
+fn collected(paths: &[PathBuf], which: &WhichPlan, printer: &Printer) -> Result<Collection, Failure> {
+    let found = gathered(paths)?;
+    show_aside(&found.aside, printer);
+    let plan = chosen_plan(&found, which)?;
+    Ok(Collection::of(plan, &found.blobs))
+}
+
+/// The plan that was named, or the only one that there is.
+fn chosen_plan(found: &Gathered, which: &WhichPlan) -> Result<Plan, Failure> {
+    let named = which.plan.as_deref().map(read_plan).transpose()?;
+    the_plan(found, named.as_deref(), which.waivers()).map_err(|error| failed(&error))
+}
+
+/// The bytes of the one plan in a file or folder.
+fn read_plan(path: &Path) -> Result<Vec<u8>, Failure> {
+    let found = gathered(&[path.to_path_buf()])?;
+    let mut plans = found.of(CeremonyFile::Plan);
+    match (plans.next(), plans.next()) {
+        (Some(plan), None) => Ok(plan.bytes.clone()),
+        (None, _) => Err(Failure::new(Code::CeremonyPlan, format!("{}: no plan is in it", path.display()))),
+        _ => Err(Failure::new(Code::CeremonyPlan, format!("{}: several plans are in it", path.display()))),
+    }
+}
+
+/// What could not be read, and why. A vault where everybody's files are is an emergency.
+fn show_aside(aside: &[(String, Aside)], printer: &Printer) {
+    for (origin, why) in aside {
+        let origin = printable(origin);
+        match why {
+            // A participant's own folder may be looked through; its vault belongs there.
+            Aside::Vault if origin.ends_with(crate::store::ceremony_dir::VAULT) => {}
+            Aside::Vault => printer.warning(&format!("{origin} is a VAULT: secret. Take it away from there")),
+            Aside::TooLarge => printer.warning(&format!("{origin}: larger than any file of its kind, left alone")),
+            Aside::Unreadable(why) => printer.warning(&format!("{origin}: {}", printable(why))),
+            Aside::Damaged(why) => {
+                printer.warning(&format!("{origin}: {}; ask for it again, on another medium", printable(why)));
+            }
+        }
+    }
+}
+
+/// Writes a public file under a name that must be free, or hold the same.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let limit = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let there = read_bounded(&Source::Path(path.to_path_buf()), limit);
+    match there {
+        Ok(found) if found == bytes => return Ok(()),
+        Err(crate::store::read::ReadError::NotFound { .. }) => {}
+        _ => {
+            return Err(Failure::write_once(&crate::store::write_error::WriteError::Exists {
+                path: path.to_path_buf(),
+            }));
+        }
+    }
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    hand_over(folder, &name, bytes).map(drop).map_err(|error| failed(&error.into()))
+}
+
+/// A file as it is, or as armoured text.
+fn form(bytes: &[u8], armored: bool) -> Vec<u8> {
+    match armor::encode(bytes).filter(|_| armored) {
+        Some(text) => text.into_bytes(),
+        None => bytes.to_vec(),
+    }
+}
+
+/// Ten words in two rows, numbered, each row at most 80 columns wide.
+fn word_rows(words: &[&str]) -> Vec<String> {
+    let numbered: Vec<_> = (1..).zip(words).map(|(number, word)| format!("{number:>2} {word:<9}")).collect();
+    numbered.chunks(5).map(|row| row.join(" ").trim_end().to_owned()).collect()
+}
+
+/// Folds a text at 78 columns, behind a first part as wide as the blanks before all other lines.
+fn folded(first: &str, text: &str) -> Vec<String> {
+    let width = first.chars().count();
+    let mut lines = Vec::new();
+    let mut line = first.to_owned();
+    let mut empty = true;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        if !empty && line.chars().count() + 1 + word.chars().count() > 78 {
+            lines.push(std::mem::replace(&mut line, " ".repeat(width)));
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    lines.push(line);
+    lines
+}
+
+/// A message, folded.
+fn say(text: &str, printer: &Printer) {
+    folded("", text).iter().for_each(|line| printer.message(line));
+}
+
+fn numbers(ids: &[Identifier]) -> Vec<u64> {
+    ids.iter().map(|id| id.get()).collect()
+}
+
+fn jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// A file that was written, in JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonFile {
+    schema: &'static str,
+    event: &'static str,
+    kind: &'static str,
+    file: String,
+}
+
+fn told(event: &'static str, kind: &'static str, file: &Path, printer: &Printer) {
+    printer.object(&JsonFile { schema: "dvkey.ceremony/1", event, kind, file: file.display().to_string() });
+    if !printer.json() {
+        printer.result(&file.display().to_string());
+    }
+}

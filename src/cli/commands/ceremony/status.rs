@@ -1,0 +1,157 @@
+//! `dvkey ceremony status`: who has done what.
+
+use dvkey_ceremony::Identifier;
+use dvkey_ceremony::agdkg::journal::Journal;
+use serde::Serialize;
+
+use super::{chosen_plan, gathered, numbers, show_aside};
+use crate::cli::args::ceremony::StatusArguments;
+use crate::cli::exit::Exit;
+use crate::cli::report::{Failure, all_named};
+use crate::cli::ui::printer::{Printer, Tone, tone};
+use crate::cli::ui::words::{count, printable};
+use crate::format::ceremony_file::{CeremonyFile, short};
+use crate::store::ceremony_dir::JOURNAL;
+use crate::store::read::{Source, read_bounded};
+use crate::workflow::ceremony::collection::Collection;
+use crate::workflow::ceremony::{CeremonyError, network_of};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonStatus {
+    schema: &'static str,
+    plan: String,
+    title: String,
+    participants: Vec<JsonRow>,
+    missing_precommits: Vec<u64>,
+    missing_deals: Vec<u64>,
+    missing_certifies: Vec<u64>,
+    complete: bool,
+    ended_by: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonRow {
+    id: u64,
+    label: String,
+    precommit: Option<bool>,
+    deal: bool,
+    certify: bool,
+    complained: bool,
+}
+
+pub(super) fn run(arguments: &StatusArguments, printer: &Printer) -> Result<Exit, Failure> {
+    let found = gathered(&arguments.paths)?;
+    show_aside(&found.aside, printer);
+    let accepted = arguments.paths.iter().find_map(|path| {
+        let journal = read_bounded(&Source::Path(path.join(JOURNAL)), 16 << 20).ok()?;
+        Journal::parse(&String::from_utf8(journal).ok()?).ok()?.last_accepted()
+    });
+    let plan = match accepted.filter(|_| arguments.which.plan.is_none()) {
+        // The one that the participant accepted, with what it overrode then.
+        Some(hash) => found.of(CeremonyFile::Plan).find_map(|blob| {
+            let waivers = dvkey_ceremony::agdkg::plan::Waivers { two_quorums: true, unbound_operators: true };
+            let rsa = crate::crypto::ceremony_rsa::CeremonyRsa;
+            let plan = dvkey_ceremony::agdkg::plan::Plan::parse(&blob.bytes, waivers, &rsa).ok()?;
+            (*plan.hash() == hash).then_some(plan)
+        }),
+        None => None,
+    };
+    let plan = match plan {
+        Some(plan) => plan,
+        None => chosen_plan(&found, &arguments.which)?,
+    };
+    let collection = Collection::of(plan, &found.blobs);
+    show(&collection, printer);
+    Ok(Exit::Done)
+}
+
+fn deals(collection: &Collection, id: Identifier) -> bool {
+    collection.deals.of(id).is_some_and(|deal| !deal.is_redacted())
+}
+
+fn certifies(collection: &Collection, id: Identifier) -> bool {
+    collection.certifies.iter().any(|one| one.sender() == id)
+}
+
+fn complained(collection: &Collection, id: Identifier) -> bool {
+    collection.complaints.iter().any(|one| one.complainer() == id)
+}
+
+/// The grid, and what is missing.
+pub(super) fn show(collection: &Collection, printer: &Printer) {
+    let plan = &collection.plan;
+    let precommit = plan.parameters().precommit;
+    let precommitted = |id| collection.precommits.iter().any(|one| one.sender() == id);
+    let end = collection.end();
+    let (pre, deal, certify) =
+        (collection.missing_precommits(), collection.missing_deals(), collection.missing_certifies());
+    if printer.json() {
+        printer.object(&JsonStatus {
+            schema: "dvkey.ceremony-status/1",
+            plan: hex::encode(plan.hash()),
+            title: plan.parameters().title.clone(),
+            participants: plan
+                .participants()
+                .iter()
+                .map(|one| JsonRow {
+                    id: one.id.get(),
+                    label: one.card.label().to_owned(),
+                    precommit: precommit.then(|| precommitted(one.id)),
+                    deal: deals(collection, one.id),
+                    certify: certifies(collection, one.id),
+                    complained: complained(collection, one.id),
+                })
+                .collect(),
+            missing_precommits: numbers(&pre),
+            missing_deals: numbers(&deal),
+            missing_certifies: numbers(&certify),
+            complete: certify.is_empty() && deal.is_empty(),
+            ended_by: end.map(|end| end.fault.code().to_string()),
+        });
+        return;
+    }
+    let network = network_of(plan).map_or("unknown", |network| network.name());
+    printer.result(&format!(
+        "{} {}: {network}, {}, {} of {} sign",
+        printable(&plan.parameters().title),
+        short(plan.hash()),
+        count(usize::from(plan.validators()), "validator"),
+        plan.threshold().t(),
+        plan.threshold().n()
+    ));
+    let mark = |done: bool| if done { tone(Tone::Good, "done") } else { tone(Tone::Faint, "-   ") };
+    let last = |done: bool| if done { tone(Tone::Good, "done") } else { tone(Tone::Faint, "-") };
+    let pre_head = if precommit { "pre-commit  " } else { "" };
+    printer.result(&format!("      id  {:<28}  {pre_head}deal  certify", "participant"));
+    for one in plan.participants() {
+        let label: String = printable(one.card.label()).chars().take(28).collect();
+        let pre = if precommit { format!("{}        ", mark(precommitted(one.id))) } else { String::new() };
+        let mut line = format!(
+            "{:>8}  {label:<28}  {pre}{}  {}",
+            one.id.get(),
+            mark(deals(collection, one.id)),
+            last(certifies(collection, one.id))
+        );
+        if collection.equivocations.contains_key(&one.id) {
+            line += &format!("  {}", tone(Tone::Bad, "TWO DEALS"));
+        }
+        if complained(collection, one.id) {
+            line += &format!("  {}", tone(Tone::Odd, "complains"));
+        }
+        printer.result(line.trim_end());
+    }
+    let stage = [("pre-commits", pre), ("deals", deal), ("certify files", certify)];
+    match (end, stage.iter().find(|(_, missing)| !missing.is_empty())) {
+        (Some(end), _) => {
+            let failure = Failure::ceremony(&CeremonyError::Ended(Box::new(end)), Some(plan));
+            printer.result(&failure.headline);
+        }
+        (None, Some((what, missing))) => {
+            let text = format!("missing: the {what} of {}", all_named(Some(plan), missing));
+            super::folded("", &text).iter().for_each(|line| printer.result(line));
+        }
+        (None, None) => printer.result("complete: dvkey ceremony assemble makes the results"),
+    }
+}

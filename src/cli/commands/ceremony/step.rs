@@ -1,0 +1,517 @@
+//! `dvkey ceremony step`, and its parts by name: take in what is new, do what is due, say who carries what to whom.
+
+use std::path::Path;
+
+use dvkey_ceremony::Identifier;
+use dvkey_ceremony::agdkg::identity::{Identity, Root};
+use dvkey_ceremony::agdkg::journal::Event;
+use dvkey_ceremony::agdkg::judge::Verdict;
+use dvkey_ceremony::agdkg::plan::Plan;
+use serde::Serialize;
+
+use super::plan::{accept_in, one_new_plan};
+use super::unlock::{keystore_password, operator_key, root};
+use super::{failed, folded, form, numbers, show_aside};
+use crate::cli::args::ceremony::StepArguments;
+use crate::cli::codes::Code;
+use crate::cli::exit::Exit;
+use crate::cli::report::{Failure, all_named, named};
+use crate::cli::ui::printer::{Printer, Tone, tone};
+use crate::cli::ui::words::{count, printable};
+use crate::format::ceremony_file::{CeremonyFile, short};
+use crate::store::ceremony_dir::hand_over;
+use crate::store::read::{Source, list_dir, read_bounded};
+use crate::workflow::ceremony::collection::{Collection, Taken};
+use crate::workflow::ceremony::folder::{Folder, Imported};
+use crate::workflow::ceremony::walks::{self, Sent};
+use crate::workflow::ceremony::{CeremonyError, Missing, finish};
+
+const SCHEMA: &str = "dvkey.ceremony/1";
+
+/// What somebody wants done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// Whatever is due.
+    Step,
+    /// Walk 1.
+    Deal,
+    /// Walk 2.
+    Certify,
+    /// My shares.
+    Finish,
+    /// A complaint.
+    Complain,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonStep {
+    schema: &'static str,
+    event: &'static str,
+    plan: Option<String>,
+    id: Option<u64>,
+    state: &'static str,
+    written: Vec<String>,
+    missing: Option<&'static str>,
+    from: Vec<u64>,
+}
+
+/// One run of a step.
+struct Run<'a> {
+    arguments: &'a StepArguments,
+    printer: &'a Printer,
+    folder: Folder,
+    root: Option<Root>,
+    written: Vec<String>,
+    did: bool,
+}
+
+/// What stands at the end of a run.
+enum Ending {
+    NoPlan,
+    Waiting(Missing, Vec<Identifier>),
+    Done(&'static str),
+}
+
+pub(super) fn run(goal: Goal, arguments: &StepArguments, printer: &Printer) -> Result<Exit, Failure> {
+    let folder = Folder::open(&arguments.folder).map_err(|error| failed(&error))?;
+    let mut run = Run { arguments, printer, folder, root: None, written: Vec::new(), did: false };
+    let imported = run.import()?;
+    run.fold(&imported)?;
+    let ending = run.go(goal);
+    // Whatever was written before something went wrong is carried on all the same.
+    let handed = run.hand_over();
+    let ending = match ending {
+        Ok(ending) => ending,
+        Err(error) => {
+            if matches!(error.code, Code::CeremonyFault) {
+                run.say_evidence();
+            }
+            return Err(error);
+        }
+    };
+    handed?;
+    run.tell(goal, &ending)
+}
+
+impl Run<'_> {
+    fn plan(&self) -> Option<&Plan> {
+        self.folder.collection().map(|collection| &collection.plan)
+    }
+
+    fn failed(&self, error: &CeremonyError) -> Failure {
+        Failure::ceremony(error, self.plan())
+    }
+
+    fn root(&mut self) -> Result<(), Failure> {
+        if self.root.is_none() {
+            self.root = Some(root(&self.folder, &self.arguments.vault, self.printer)?);
+        }
+        Ok(())
+    }
+
+    fn import(&mut self) -> Result<Imported, Failure> {
+        let places: Vec<_> = self.arguments.stick.iter().cloned().collect();
+        let imported = self.folder.import(&places).map_err(|error| Failure::ceremony(&error, None))?;
+        let plan = self.plan().cloned();
+        show(&imported, plan.as_ref(), self.printer);
+        Ok(imported)
+    }
+
+    /// A binding in the inbox that is for my card, and newer than it.
+    fn fold(&mut self, imported: &Imported) -> Result<(), Failure> {
+        let fresh = |run: &Self, binding: &dvkey_ceremony::agdkg::card::OperatorBinding| {
+            !run.folder.cards().iter().any(|card| card.binding() == Some(binding))
+        };
+        for (origin, binding) in &imported.bindings {
+            if !fresh(self, binding) || self.folder.collection().is_some() {
+                continue;
+            }
+            self.root()?;
+            let Some(root) = &self.root else { continue };
+            match crate::workflow::ceremony::identity::fold(&mut self.folder, root, binding) {
+                Ok(_) => {
+                    self.did = true;
+                    self.written.push(crate::workflow::ceremony::identity::card_name());
+                    let what = format!("your card is bound to operator {}", binding.operator);
+                    self.printer.message(&format!("{} {what}", tone(Tone::Good, "done:")));
+                }
+                // It may be somebody else's, on the same stick.
+                Err(CeremonyError::Fault(_)) => self.printer.detail(&format!("{origin}: a binding of another card")),
+                Err(error) => return Err(failed(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn go(&mut self, goal: Goal) -> Result<Ending, Failure> {
+        if let Some(ending) = self.agree(goal)? {
+            return Ok(ending);
+        }
+        self.show_complaints()?;
+        if goal == Goal::Complain {
+            return self.complain();
+        }
+        self.folder.must_go_on().map_err(|error| self.failed(&error))?;
+        if let Some(ending) = self.deal()? {
+            return Ok(ending);
+        }
+        if goal == Goal::Deal {
+            return Ok(Ending::Done("dealt"));
+        }
+        if let Some(ending) = self.certify()? {
+            return Ok(ending);
+        }
+        if goal == Goal::Certify {
+            return Ok(Ending::Done("certified"));
+        }
+        self.finish()
+    }
+
+    /// The plan: accepted before, or now.
+    fn agree(&mut self, goal: Goal) -> Result<Option<Ending>, Failure> {
+        let waiting: Vec<_> = {
+            let current = self.folder.collection().map(|collection| collection.plan.as_bytes().to_vec());
+            self.folder.plans().iter().filter(|plan| Some(*plan) != current.as_ref()).map(Vec::len).collect()
+        };
+        if self.folder.collection().is_some() {
+            let others = waiting.len();
+            if others > 0 {
+                self.printer.detail(&format!("{} besides the accepted one", count(others, "other plan")));
+            }
+            return Ok(None);
+        }
+        if goal != Goal::Step {
+            return Err(failed(&CeremonyError::NoPlan).hint("accept a plan first: dvkey ceremony plan accept FOLDER"));
+        }
+        if waiting.is_empty() {
+            return Ok(Some(Ending::NoPlan));
+        }
+        let bytes = one_new_plan(&self.folder)?;
+        let (consent, vault) = (&self.arguments.consent, &self.arguments.vault);
+        accept_in(&mut self.folder, &bytes, consent, vault, self.root.as_ref(), self.printer)?;
+        self.did = true;
+        // What lay in the inbox before there was a plan belongs to it now.
+        self.import()?;
+        Ok(None)
+    }
+
+    fn deal(&mut self) -> Result<Option<Ending>, Failure> {
+        let collection = self.ceremony()?;
+        let mine = self.me_by_outbox();
+        let dealt = mine.is_some_and(|me| collection.deals.of(me).is_some_and(|deal| !deal.is_redacted()));
+        if dealt {
+            return Ok(None);
+        }
+        self.root()?;
+        let (folder, Some(root)) = (&mut self.folder, &self.root) else { return Ok(None) };
+        let precommits = folder.ceremony().map(|collection| collection.plan.parameters().precommit);
+        if precommits.unwrap_or_default() {
+            let sent = walks::precommit(folder, root).map_err(|error| failed(&error))?;
+            self.note(&sent);
+        }
+        let (folder, Some(root)) = (&mut self.folder, &self.root) else { return Ok(None) };
+        match walks::deal(folder, root) {
+            Ok(sent) => {
+                self.note(&sent);
+                Ok(None)
+            }
+            Err(CeremonyError::Waiting { what, from }) => Ok(Some(Ending::Waiting(what, from))),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn certify(&mut self) -> Result<Option<Ending>, Failure> {
+        match self.folder.must_have_deals() {
+            Ok(()) => {}
+            Err(CeremonyError::Waiting { what, from }) => return Ok(Some(Ending::Waiting(what, from))),
+            Err(error) => return Err(self.failed(&error)),
+        }
+        let noted = self.folder.events().iter().any(|event| matches!(event, Event::Certified { .. }));
+        let collection = self.ceremony()?;
+        let mine = self.me_by_outbox();
+        let certified = mine.is_some_and(|me| collection.certifies.iter().any(|one| one.sender() == me));
+        if noted && certified && mine.is_some_and(|me| self.is_out(CeremonyFile::Certify, me)) {
+            return Ok(None);
+        }
+        self.root()?;
+        let arguments = self.arguments;
+        let key = operator_key(
+            arguments.operator_key.as_deref(),
+            arguments.operator_password_file.as_deref(),
+            arguments.vault.no_input,
+            self.printer,
+        )?;
+        let never = arguments.never_certified;
+        let (folder, Some(root)) = (&mut self.folder, &self.root) else { return Ok(None) };
+        match walks::certify(folder, root, key.as_ref(), never) {
+            Ok(sent) => self.note(&sent),
+            Err(error) => {
+                if let CeremonyError::Ended(end) = &error {
+                    let written = self.folder.export_evidence(end).map_err(|error| failed(&error))?;
+                    self.written.extend(written);
+                }
+                return Err(self.failed(&error));
+            }
+        }
+        Ok(None)
+    }
+
+    fn complain(&mut self) -> Result<Ending, Failure> {
+        self.root()?;
+        let (folder, Some(root)) = (&mut self.folder, &self.root) else { return Err(Failure::bug()) };
+        let complained = walks::complain(folder, root);
+        let (complaint, sent) = complained.map_err(|error| self.failed(&error))?;
+        self.note(&sent);
+        let plan = self.plan().cloned();
+        self.printer.message(&format!(
+            "{} sent a wrong share; the complaint proves it to everybody",
+            named(plan.as_ref(), complaint.accused())
+        ));
+        Ok(Ending::Done("complained"))
+    }
+
+    fn finish(&mut self) -> Result<Ending, Failure> {
+        let collection = self.ceremony()?;
+        let missing = collection.missing_certifies();
+        if !missing.is_empty() {
+            return Ok(Ending::Waiting(Missing::Certifies, missing));
+        }
+        if self.folder.events().contains(&Event::Finished) && !self.wants_keystores() {
+            return Ok(Ending::Done("finished"));
+        }
+        self.root()?;
+        let (collection, Some(root)) = (self.ceremony()?, &self.root) else { return Err(Failure::bug()) };
+        let plan = collection.plan.clone();
+        let finished = match finish::shares(collection, root) {
+            Ok(finished) => finished,
+            Err(error) => {
+                if let CeremonyError::Ended(end) = &error {
+                    let written = self.folder.export_evidence(end).map_err(|error| failed(&error))?;
+                    self.written.extend(written);
+                }
+                return Err(self.failed(&error));
+            }
+        };
+        if !finish::is_sealed(&plan) {
+            let out = self.arguments.out.clone().unwrap_or_else(|| self.folder.dir().path().join("keystores"));
+            let file = self.arguments.keystore_password_file.as_deref();
+            let password = keystore_password(file, &self.arguments.vault, self.printer)?;
+            let written = finish::write_keystores(&plan, &finished, &password, &out, &|_| ());
+            let written = written.map_err(|error| self.failed(&error))?;
+            self.printer.message(&format!(
+                "{} your {} in keystores, read back and opened",
+                tone(Tone::Good, "done:"),
+                count(written.len(), "share")
+            ));
+            if !self.printer.json() {
+                written.iter().for_each(|path| self.printer.result(&path.display().to_string()));
+            }
+            self.written.extend(written.iter().map(|path| path.display().to_string()));
+        }
+        let certificate = finished.certificate.as_bytes().to_vec();
+        let me = self.folder.me(&Identity::derive(root).map_err(|error| failed(&error.into()))?);
+        let me = me.map_err(|error| failed(&error))?;
+        self.folder.keep_own(CeremonyFile::Certificate, &certificate).map_err(|error| failed(&error))?;
+        self.folder.export(CeremonyFile::Certificate, me, &certificate).map_err(|error| failed(&error))?;
+        finish::note(&mut self.folder).map_err(|error| failed(&error))?;
+        self.did = true;
+        Ok(Ending::Done("finished"))
+    }
+
+    /// Keystores are asked for again, elsewhere.
+    fn wants_keystores(&self) -> bool {
+        self.arguments.out.is_some() && self.plan().is_some_and(|plan| !finish::is_sealed(plan))
+    }
+
+    fn ceremony(&self) -> Result<&Collection, Failure> {
+        self.folder.ceremony().map_err(|error| failed(&error))
+    }
+
+    /// Who I am, told by what I sent: without the vault, and so only to find out that nothing is due.
+    fn me_by_outbox(&self) -> Option<Identifier> {
+        let collection = self.folder.collection()?;
+        collection.ids().find(|id| self.is_out(CeremonyFile::Deal, *id))
+    }
+
+    fn is_out(&self, kind: CeremonyFile, id: Identifier) -> bool {
+        let Some(plan) = self.plan() else { return false };
+        let name = crate::format::ceremony_file::sent_name(plan.hash(), kind, id.get());
+        read_bounded(&Source::Path(self.folder.dir().outbox().join(name)), kind.most_bytes()).is_ok()
+    }
+
+    fn note(&mut self, sent: &Sent) {
+        self.did |= sent.new;
+        self.written.push(sent.name.clone());
+        let verb = if sent.new { "wrote" } else { "is there as before:" };
+        self.printer.message(&format!(
+            "{} {} {}",
+            tone(Tone::Good, verb),
+            sent.kind.words().trim_start_matches("a "),
+            self.folder.dir().outbox().join(&sent.name).display()
+        ));
+    }
+
+    fn show_complaints(&self) -> Result<(), Failure> {
+        let Some(collection) = self.folder.collection() else { return Ok(()) };
+        for (complaint, verdict) in collection.verdicts() {
+            if let Verdict::ComplainerGuilty(_) | Verdict::Invalid(_) = verdict {
+                let who = named(Some(&collection.plan), complaint.complainer());
+                let about = named(Some(&collection.plan), complaint.accused());
+                self.printer.warning(&format!("{who} complains about {about} without reason; ask why"));
+            }
+        }
+        Ok(())
+    }
+
+    fn say_evidence(&self) {
+        let outbox = self.folder.dir().outbox();
+        let Ok(entries) = list_dir(&outbox) else { return };
+        for entry in entries.iter().filter(|entry| entry.name.contains("evidence")) {
+            self.printer.say(&format!("evidence: {}", entry.path.display()));
+        }
+    }
+
+    /// Copies the outbox onto the stick, where there is one.
+    fn hand_over(&self) -> Result<(), Failure> {
+        let outbox = self.folder.dir().outbox();
+        let entries = list_dir(&outbox).map_err(|error| Failure::read(Code::FileUnreadable, &error))?;
+        for entry in entries.iter().filter(|entry| !entry.name.starts_with('.')) {
+            let source = Source::Path(entry.path.clone());
+            let bytes = read_bounded(&source, CeremonyFile::Bundle.most_bytes())
+                .map_err(|error| Failure::read(Code::FileUnreadable, &error))?;
+            let text = form(&bytes, true);
+            let as_text = format!("{}.txt", entry.name.trim_end_matches(".agdkg"));
+            let armored = self.arguments.armor && text != bytes;
+            if armored {
+                put(&outbox, &as_text, &text)?;
+            }
+            let Some(stick) = &self.arguments.stick else { continue };
+            let copied = put(stick, &entry.name, &bytes);
+            let copied = if armored { copied.and_then(|()| put(stick, &as_text, &text)) } else { copied };
+            copied.map_err(|failure| {
+                let hint = format!(
+                    "your work is done and kept; carry {} on another stick, or make room and run it again",
+                    outbox.display()
+                );
+                Failure { hint: Some(hint), ..failure }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, goal: Goal, ending: &Ending) -> Result<Exit, Failure> {
+        let (state, missing, from) = match ending {
+            Ending::NoPlan => ("no-plan", None, Vec::new()),
+            Ending::Waiting(what, from) => {
+                let what = match what {
+                    Missing::Precommits => "pre-commits",
+                    Missing::Deals => "deals",
+                    Missing::Certifies => "certify-files",
+                };
+                ("waiting", Some(what), numbers(from))
+            }
+            Ending::Done(state) => (*state, None, Vec::new()),
+        };
+        self.printer.object(&JsonStep {
+            schema: SCHEMA,
+            event: "step",
+            plan: self.plan().map(|plan| hex::encode(plan.hash())),
+            id: self.me_by_outbox().map(Identifier::get),
+            state,
+            written: self.written.clone(),
+            missing,
+            from,
+        });
+        let mut text = String::new();
+        match ending {
+            Ending::NoPlan => {
+                let card = self.folder.dir().outbox().join("card.agdkg");
+                text = format!(
+                    "Give {} to the organizer, and put the plan that you get back into {}.",
+                    card.display(),
+                    self.folder.dir().inbox().display()
+                );
+            }
+            Ending::Waiting(what, from) => {
+                text = format!("Waiting for the {what} of {}. ", all_named(self.plan(), from));
+                text += &self.carry();
+            }
+            Ending::Done("finished") => text = self.last_words(),
+            Ending::Done(_) if !self.written.is_empty() => text = self.carry(),
+            Ending::Done(_) => {}
+        }
+        for line in folded("", &text) {
+            self.printer.message(&line);
+        }
+        let waits = matches!(ending, Ending::NoPlan | Ending::Waiting(..));
+        Ok(if waits && (goal != Goal::Step || !self.did) { Exit::Unfinished } else { Exit::Done })
+    }
+
+    /// Who must carry what to whom.
+    fn carry(&self) -> String {
+        let Some(plan) = self.plan() else { return String::new() };
+        let me = self.me_by_outbox();
+        let others: Vec<_> = plan.participants().iter().map(|one| one.id).filter(|id| Some(*id) != me).collect();
+        let what = match &self.arguments.stick {
+            Some(stick) => format!("{} (your files are on it)", stick.display()),
+            None => format!("everything in {}", self.folder.dir().outbox().display()),
+        };
+        format!("Carry {what} to {}; bring back what they have.", all_named(Some(plan), &others))
+    }
+
+    fn last_words(&self) -> String {
+        let folder = self.arguments.folder.display();
+        let sealed = self.plan().is_some_and(finish::is_sealed);
+        let keep = match sealed {
+            true => "Your share is sealed to your operator's key; keep the vault or its words.",
+            false => "Keep the keystores and their password, and the vault or its words.",
+        };
+        format!(
+            "The ceremony is finished: everybody certified, and all of it was verified. {keep} Anybody makes the results: \
+             dvkey ceremony assemble {folder} --out output"
+        )
+    }
+}
+
+fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    hand_over(folder, name, bytes).map(drop).map_err(|error| failed(&error.into()))
+}
+
+/// What came in.
+fn show(imported: &Imported, plan: Option<&Plan>, printer: &Printer) {
+    let mut foreign = 0;
+    for (origin, kind, taken) in &imported.taken {
+        let origin = printable(origin);
+        let what = kind.words();
+        match taken {
+            Taken::New(Some(id)) => printer.message(&format!("took in {what} of {}", named(plan, *id))),
+            Taken::New(None) => printer.detail(&format!("took in {what}: {origin}")),
+            Taken::Evidence(fault) => printer.warning(&format!("{origin}: {what}; {}", fault.check.refusal())),
+            Taken::OtherCeremony if plan.is_none() => {
+                printer.detail(&format!("{origin}: {what}, left in the inbox until there is a plan"));
+            }
+            Taken::OtherCeremony => {
+                foreign += 1;
+                printer.detail(&format!("{origin}: {what} of another ceremony, left alone"));
+            }
+            Taken::Stranger => {
+                foreign += 1;
+                printer.detail(&format!("{origin}: {what} of somebody who is not in the plan, left alone"));
+            }
+            Taken::Damaged(fault) => {
+                printer.warning(&format!("{origin}: {}; ask for it again, on another medium", fault.check.refusal()));
+            }
+            Taken::TooMany => printer.detail(&format!("{origin}: {what}, one more of the same, left alone")),
+            Taken::Known => {}
+        }
+    }
+    if foreign > 0 {
+        let plan = plan.map(|plan| short(plan.hash())).unwrap_or_default();
+        printer.message(&format!("left alone: {} not of plan {plan}", count(foreign, "file")));
+    }
+    if imported.known > 0 {
+        printer.detail(&format!("{} known before", count(imported.known, "file")));
+    }
+    show_aside(&imported.aside, printer);
+}

@@ -1,0 +1,287 @@
+//! The folder of one participant of a ceremony: the vault, the journal, what came in, what goes out.
+//!
+//! | name | what | secret |
+//! |---|---|---|
+//! | `vault.agv` | the root, under a passphrase; 0600 | yes |
+//! | `journal.agj` | what was done | no |
+//! | `inbox/` | where people put files, under any names; never written to | no |
+//! | `files/` | every file that was taken in, and one's own: durable, by content | no |
+//! | `outbox/` | what others need | no |
+//!
+//! Every file appears whole or not at all, and writing what is there already changes nothing.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+
+use super::atomic::Mode;
+use super::read::{ReadError, Source, read_bounded};
+use super::work_dir::{Lock, WorkDir};
+use super::write_error::WriteError;
+
+/// The vault.
+pub const VAULT: &str = "vault.agv";
+/// The journal.
+pub const JOURNAL: &str = "journal.agj";
+/// Where people put files.
+pub const INBOX: &str = "inbox";
+/// What others need.
+pub const OUTBOX: &str = "outbox";
+/// What was taken in.
+pub const KEPT: &str = "files";
+/// Says that the vault was made again from words, so that an earlier journal may exist elsewhere.
+pub const RESTORED: &str = "restored-from-words";
+
+/// Larger than any vault or journal.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// A folder that this process alone works in.
+pub struct CeremonyDir {
+    root: WorkDir,
+    kept: WorkDir,
+    outbox: WorkDir,
+    _lock: Lock,
+    writes_left: Cell<Option<usize>>,
+}
+
+/// Why the folder cannot be worked in.
+#[derive(Debug, thiserror::Error)]
+pub enum CeremonyDirError {
+    /// No vault in it.
+    #[error("{}: no vault is in this folder", .0.display())]
+    NoVault(PathBuf),
+    /// A vault is in it already.
+    #[error("{}: a vault is in this folder already", .0.display())]
+    VaultThere(PathBuf),
+    /// Reading failed.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Writing failed.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// What was read back differs from what was written.
+    #[error("{}: came back from the disk other than it was written", .0.display())]
+    ReadBack(PathBuf),
+}
+
+impl CeremonyDir {
+    /// Makes the folder for a new vault, or takes one that has none.
+    ///
+    /// # Errors
+    /// [`CeremonyDirError::VaultThere`], [`CeremonyDirError::Write`].
+    pub fn create(path: &Path) -> Result<Self, CeremonyDirError> {
+        let folder = Self::at(path)?;
+        match read_bounded(&Source::Path(path.join(VAULT)), MOST_BYTES) {
+            Err(ReadError::NotFound { .. }) => {}
+            _ => return Err(CeremonyDirError::VaultThere(path.to_path_buf())),
+        }
+        WorkDir::open(&path.join(INBOX))?;
+        Ok(folder)
+    }
+
+    /// Opens the folder of a participant. Nobody else works in it until this is dropped.
+    ///
+    /// # Errors
+    /// [`CeremonyDirError::NoVault`]; [`WriteError::InUse`]; otherwise as the system reports it.
+    pub fn open(path: &Path) -> Result<Self, CeremonyDirError> {
+        match read_bounded(&Source::Path(path.join(VAULT)), MOST_BYTES) {
+            Ok(_) => {}
+            Err(ReadError::NotFound { .. } | ReadError::NotADirectory { .. }) => {
+                return Err(CeremonyDirError::NoVault(path.to_path_buf()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Self::at(path)
+    }
+
+    fn at(path: &Path) -> Result<Self, CeremonyDirError> {
+        let root = WorkDir::open(path)?;
+        let lock = root.lock()?;
+        let (kept, outbox) = (WorkDir::open(&path.join(KEPT))?, WorkDir::open(&path.join(OUTBOX))?);
+        for dir in [&root, &kept, &outbox] {
+            dir.sweep();
+        }
+        Ok(Self { root, kept, outbox, _lock: lock, writes_left: Cell::new(None) })
+    }
+
+    /// The path of the folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// The path of the inbox.
+    #[must_use]
+    pub fn inbox(&self) -> PathBuf {
+        self.path().join(INBOX)
+    }
+
+    /// The path of what was taken in.
+    #[must_use]
+    pub fn kept(&self) -> PathBuf {
+        self.path().join(KEPT)
+    }
+
+    /// The path of the outbox.
+    #[must_use]
+    pub fn outbox(&self) -> PathBuf {
+        self.path().join(OUTBOX)
+    }
+
+    /// The sealed vault.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn vault(&self) -> Result<Vec<u8>, ReadError> {
+        read_bounded(&Source::Path(self.path().join(VAULT)), MOST_BYTES)
+    }
+
+    /// The journal's text; empty when there is none.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn journal(&self) -> Result<Vec<u8>, ReadError> {
+        match read_bounded(&Source::Path(self.path().join(JOURNAL)), MOST_BYTES) {
+            Err(ReadError::NotFound { .. }) => Ok(Vec::new()),
+            read => read,
+        }
+    }
+
+    /// Whether the vault was made again from words.
+    #[must_use]
+    pub fn is_restored(&self) -> bool {
+        read_bounded(&Source::Path(self.path().join(RESTORED)), MOST_BYTES).is_ok()
+    }
+
+    /// Writes the sealed vault, 0600, where none is.
+    ///
+    /// # Errors
+    /// [`CeremonyDirError`].
+    pub fn write_vault(&self, sealed: &[u8]) -> Result<(), CeremonyDirError> {
+        self.spend(&self.root, VAULT)?;
+        let mut staged = self.root.stage_as(VAULT, sealed, Mode::Secret)?;
+        if staged.read_back()? != sealed {
+            return Err(CeremonyDirError::ReadBack(self.path().join(VAULT)));
+        }
+        Ok(self.root.publish_new(staged)?)
+    }
+
+    /// Notes that the vault was made again from words.
+    ///
+    /// # Errors
+    /// [`CeremonyDirError`].
+    pub fn mark_restored(&self) -> Result<(), CeremonyDirError> {
+        let text = b"The vault in this folder was made from backup words. An earlier folder may exist elsewhere.\n";
+        self.put(&self.root, RESTORED, text).map(drop)
+    }
+
+    /// Writes the journal anew, whole, durably.
+    ///
+    /// # Errors
+    /// [`CeremonyDirError`].
+    pub fn write_journal(&self, text: &[u8]) -> Result<(), CeremonyDirError> {
+        self.put(&self.root, JOURNAL, text).map(drop)
+    }
+
+    /// Keeps a file durably, and says whether it is new.
+    ///
+    /// # Errors
+    /// [`CeremonyDirError`].
+    pub fn keep(&self, name: &str, bytes: &[u8]) -> Result<bool, CeremonyDirError> {
+        self.put(&self.kept, name, bytes)
+    }
+
+    /// Puts a file into the outbox, and says whether it is new.
+    ///
+    /// # Errors
+    /// [`CeremonyDirError`].
+    pub fn export(&self, name: &str, bytes: &[u8]) -> Result<bool, CeremonyDirError> {
+        self.put(&self.outbox, name, bytes)
+    }
+
+    /// For tests: after so many more writes the disk is full.
+    pub fn fail_after(&self, writes: usize) {
+        self.writes_left.set(Some(writes));
+    }
+
+    fn spend(&self, dir: &WorkDir, name: &str) -> Result<(), WriteError> {
+        match self.writes_left.get() {
+            Some(0) => Err(WriteError::NoSpace { path: dir.path().join(name) }),
+            left => {
+                self.writes_left.set(left.map(|left| left - 1));
+                Ok(())
+            }
+        }
+    }
+
+    fn put(&self, dir: &WorkDir, name: &str, bytes: &[u8]) -> Result<bool, CeremonyDirError> {
+        if holds(dir, name, bytes) {
+            return Ok(false);
+        }
+        self.spend(dir, name)?;
+        put(dir, name, bytes)?;
+        Ok(true)
+    }
+}
+
+/// Copies a file into a folder that is there, such as a storage medium; `false` if the same content has the name already.
+///
+/// # Errors
+/// [`CeremonyDirError`]; nothing is left behind.
+pub fn hand_over(folder: &Path, name: &str, bytes: &[u8]) -> Result<bool, CeremonyDirError> {
+    let present = read_bounded(&Source::Path(folder.join(name)), MOST_BYTES);
+    if present.is_ok_and(|found| found == bytes) {
+        return Ok(false);
+    }
+    put(&WorkDir::open(folder)?, name, bytes)?;
+    Ok(true)
+}
+
+fn holds(dir: &WorkDir, name: &str, bytes: &[u8]) -> bool {
+    let limit = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    read_bounded(&Source::Path(dir.path().join(name)), limit).is_ok_and(|found| found == bytes)
+}
+
+fn put(dir: &WorkDir, name: &str, bytes: &[u8]) -> Result<(), CeremonyDirError> {
+    let mut staged = dir.stage(name, bytes)?;
+    if staged.read_back()? != bytes {
+        return Err(CeremonyDirError::ReadBack(dir.path().join(name)));
+    }
+    Ok(dir.publish(vec![staged])?)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests look at the disk from the side")]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn one_vault_one_process_and_nothing_is_written_twice() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = outer.path().join("alice");
+        assert!(matches!(CeremonyDir::open(&path), Err(CeremonyDirError::NoVault(_))));
+        assert!(!path.exists());
+        let folder = CeremonyDir::create(&path).unwrap();
+        assert!(matches!(CeremonyDir::create(&path), Err(CeremonyDirError::Write(WriteError::InUse { .. }))));
+        folder.write_vault(b"sealed").unwrap();
+        assert_eq!(std::fs::metadata(path.join(VAULT)).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(folder.write_vault(b"other").is_err());
+        assert!(folder.keep("a", b"1").unwrap());
+        assert!(!folder.keep("a", b"1").unwrap());
+        // Damaged on the disk: written again.
+        std::fs::write(path.join(KEPT).join("a"), b"2").unwrap();
+        assert!(folder.keep("a", b"1").unwrap());
+        assert!(!folder.is_restored());
+        folder.mark_restored().unwrap();
+        assert!(folder.is_restored());
+        folder.fail_after(1);
+        folder.export("x", b"x").unwrap();
+        assert!(matches!(folder.export("y", b"y"), Err(CeremonyDirError::Write(WriteError::NoSpace { .. }))));
+        // What is there costs no write.
+        assert!(!folder.export("x", b"x").unwrap());
+        drop(folder);
+        assert!(matches!(CeremonyDir::create(&path), Err(CeremonyDirError::VaultThere(_))));
+        assert_eq!(CeremonyDir::open(&path).unwrap().vault().unwrap(), b"sealed");
+    }
+}

@@ -1,0 +1,305 @@
+//! The files of one plan, as far as they are there: each is taken, known already, or left alone for a stated reason.
+
+use std::collections::BTreeMap;
+
+use dvkey_ceremony::Identifier;
+use dvkey_ceremony::agdkg::bundle;
+use dvkey_ceremony::agdkg::certificate::Certificate;
+use dvkey_ceremony::agdkg::certify::{Certifies, SignedCertify};
+use dvkey_ceremony::agdkg::complaint::Complaint;
+use dvkey_ceremony::agdkg::deal::SignedDeal;
+use dvkey_ceremony::agdkg::judge::{Verdict, judge};
+use dvkey_ceremony::agdkg::plan::Plan;
+use dvkey_ceremony::agdkg::precommit::Precommit;
+use dvkey_ceremony::agdkg::redact::redact;
+use dvkey_ceremony::agdkg::transcript::{Deals, Equivocation};
+use dvkey_ceremony::fault::{Check, Code, Culprit, Fault};
+
+use super::gather::Blob;
+use crate::format::ceremony_file::CeremonyFile;
+
+/// More certify files of one author than this are not kept: sealing is randomised, and somebody could make any number.
+const MOST_CERTIFIES: usize = 8;
+
+/// What became of a file that came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is new, and kept.
+    New(Option<Identifier>),
+    /// It was there already.
+    Known,
+    /// It was made for another ceremony.
+    OtherCeremony,
+    /// It is of somebody who is not in the plan.
+    Stranger,
+    /// Length, signature or form is wrong: damaged on the way, or forged. It accuses nobody.
+    Damaged(Fault),
+    /// It proves, with another file, that its sender is guilty; kept as evidence.
+    Evidence(Fault),
+    /// There are enough of this kind from its author.
+    TooMany,
+}
+
+/// What ended a ceremony, with the files that prove it to anybody.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// What is wrong, and whose fault it is.
+    pub fault: Fault,
+    /// The files that prove it, in one bundle; empty where nothing is proven.
+    pub evidence: Vec<u8>,
+}
+
+/// Files of one plan.
+#[derive(Clone, Debug)]
+pub struct Collection {
+    /// The plan.
+    pub plan: Plan,
+    /// Deals, one for each sender.
+    pub deals: Deals,
+    /// Pre-commits.
+    pub precommits: Vec<Precommit>,
+    /// Certify files.
+    pub certifies: Certifies,
+    /// Complaints.
+    pub complaints: Vec<Complaint>,
+    /// Certificates that every participant signed.
+    pub certificates: Vec<Certificate>,
+    /// Senders of two different deals.
+    pub equivocations: BTreeMap<Identifier, Equivocation>,
+}
+
+impl Collection {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            deals: Deals::default(),
+            precommits: Vec::new(),
+            certifies: Certifies::default(),
+            complaints: Vec::new(),
+            certificates: Vec::new(),
+            equivocations: BTreeMap::new(),
+        }
+    }
+
+    /// Takes what is of this plan among some files.
+    #[must_use]
+    pub fn of<'a>(plan: Plan, blobs: impl IntoIterator<Item = &'a Blob>) -> Self {
+        let mut collection = Self::new(plan);
+        for blob in blobs {
+            collection.take(blob.kind, &blob.bytes);
+        }
+        collection
+    }
+
+    /// Takes a file.
+    pub fn take(&mut self, kind: CeremonyFile, bytes: &[u8]) -> Taken {
+        match self.sort(kind, bytes) {
+            Ok(taken) => taken,
+            Err(fault) => match fault.code() {
+                Code::E03 => Taken::OtherCeremony,
+                Code::E04 => Taken::Stranger,
+                _ if fault.check == Check::ComplaintParties => Taken::Stranger,
+                _ => Taken::Damaged(fault),
+            },
+        }
+    }
+
+    fn sort(&mut self, kind: CeremonyFile, bytes: &[u8]) -> Result<Taken, Fault> {
+        let plan = &self.plan;
+        Ok(match kind {
+            CeremonyFile::Plan if bytes == plan.as_bytes() => Taken::Known,
+            CeremonyFile::Plan => Taken::OtherCeremony,
+            CeremonyFile::Card => {
+                let listed = plan.participants().iter().any(|one| one.card.as_bytes() == bytes);
+                if listed { Taken::Known } else { Taken::Stranger }
+            }
+            CeremonyFile::Precommit => {
+                let precommit = Precommit::parse(plan, bytes)?;
+                if self.precommits.contains(&precommit) {
+                    return Ok(Taken::Known);
+                }
+                let sender = precommit.sender();
+                self.precommits.push(precommit);
+                Taken::New(Some(sender))
+            }
+            CeremonyFile::Deal | CeremonyFile::RedactedDeal => self.take_deal(SignedDeal::parse(plan, bytes)?),
+            CeremonyFile::Certify => {
+                let certify = SignedCertify::parse(plan, bytes)?;
+                let sender = certify.sender();
+                let same = self.certifies.iter().filter(|other| other.sender() == sender).count();
+                if self.certifies.iter().any(|other| *other == certify) {
+                    return Ok(Taken::Known);
+                }
+                if same >= MOST_CERTIFIES {
+                    return Ok(Taken::TooMany);
+                }
+                self.certifies.insert(certify);
+                Taken::New(Some(sender))
+            }
+            CeremonyFile::Complaint => {
+                let complaint = Complaint::parse(plan, bytes)?;
+                // One complaint of each against each is enough.
+                let same = |other: &Complaint| {
+                    other.complainer() == complaint.complainer() && other.accused() == complaint.accused()
+                };
+                if self.complaints.contains(&complaint) {
+                    return Ok(Taken::Known);
+                }
+                if self.complaints.iter().any(same) {
+                    return Ok(Taken::TooMany);
+                }
+                let complainer = complaint.complainer();
+                self.complaints.push(complaint);
+                Taken::New(Some(complainer))
+            }
+            CeremonyFile::Certificate => {
+                let certificate = Certificate::parse(plan, bytes)?;
+                if self.certificates.contains(&certificate) {
+                    return Ok(Taken::Known);
+                }
+                self.certificates.push(certificate);
+                Taken::New(None)
+            }
+            CeremonyFile::Bundle | CeremonyFile::Vault => Taken::Known,
+        })
+    }
+
+    fn take_deal(&mut self, deal: SignedDeal) -> Taken {
+        let sender = deal.sender();
+        if let Some(known) = self.deals.of(sender)
+            && known.hash() == deal.hash()
+            && (known.is_redacted() == deal.is_redacted() || deal.is_redacted())
+        {
+            return Taken::Known;
+        }
+        match self.deals.insert(deal) {
+            Ok(()) => Taken::New(Some(sender)),
+            Err(two) if self.equivocations.get(&sender).is_some_and(|known| known.second == two.second) => Taken::Known,
+            Err(_) if self.equivocations.contains_key(&sender) => Taken::TooMany,
+            Err(two) => {
+                let fault = two.fault();
+                self.equivocations.insert(sender, *two);
+                Taken::Evidence(fault)
+            }
+        }
+    }
+
+    /// Whose deals are missing, or are there without their ciphertexts only.
+    #[must_use]
+    pub fn missing_deals(&self) -> Vec<Identifier> {
+        let whole = |id: &Identifier| self.deals.of(*id).is_some_and(|deal| !deal.is_redacted());
+        self.ids().filter(|id| !whole(id)).collect()
+    }
+
+    /// Whose pre-commits are missing; nobody's where the plan asks for none.
+    #[must_use]
+    pub fn missing_precommits(&self) -> Vec<Identifier> {
+        if !self.plan.parameters().precommit {
+            return Vec::new();
+        }
+        self.ids().filter(|id| !self.precommits.iter().any(|one| one.sender() == *id)).collect()
+    }
+
+    /// Whose certify files are missing, or are there for other deals only.
+    #[must_use]
+    pub fn missing_certifies(&self) -> Vec<Identifier> {
+        self.certifies.missing(&self.plan)
+    }
+
+    /// Everybody's id, rising.
+    pub fn ids(&self) -> impl Iterator<Item = Identifier> + '_ {
+        self.plan.participants().iter().map(|one| one.id)
+    }
+
+    /// What everybody calls somebody.
+    #[must_use]
+    pub fn label(&self, id: Identifier) -> &str {
+        self.plan.participant(id.get()).map_or("", |one| one.card.label())
+    }
+
+    /// The transcript of the deals, once all are there.
+    #[must_use]
+    pub fn transcript(&self) -> Option<[u8; 32]> {
+        self.deals.missing(&self.plan).is_empty().then(|| self.deals.transcript(&self.plan))
+    }
+
+    /// What ended the ceremony, if something did: two deals of one sender, a deal that is not the one committed to, or a
+    /// complaint that convicts. A complaint that convicts nobody but its author leaves the ceremony as it is.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        if let Some(two) = self.equivocations.values().next() {
+            let files = [self.plan.as_bytes(), two.first.as_bytes(), two.second.as_bytes()];
+            return Some(End { fault: two.fault(), evidence: bundle::encode(&files).unwrap_or_default() });
+        }
+        for precommit in &self.precommits {
+            if let Some(deal) = self.deals.of(precommit.sender())
+                && let Err(fault) = precommit.check(deal)
+            {
+                let files = [self.plan.as_bytes(), precommit.as_bytes(), deal.as_bytes()];
+                return Some(End { fault, evidence: bundle::encode(&files).unwrap_or_default() });
+            }
+        }
+        self.verdicts().into_iter().find_map(|(complaint, verdict)| {
+            // Whoever certified has proven to hold its shares: its complaint does not revoke that.
+            if self.certifies.iter().any(|one| one.sender() == complaint.complainer()) {
+                return None;
+            }
+            let (Verdict::DealerGuilty(fault) | Verdict::AccusedGuilty(fault)) = verdict else { return None };
+            let deal = self.deals.of(complaint.accused())?;
+            let files = [self.plan.as_bytes(), deal.as_bytes(), complaint.as_bytes()];
+            Some(End { fault, evidence: bundle::encode(&files).unwrap_or_default() })
+        })
+    }
+
+    /// Every complaint with the verdict on it, where the accused's deal is there in full.
+    #[must_use]
+    pub fn verdicts(&self) -> Vec<(&Complaint, Verdict)> {
+        let judged = |complaint| {
+            let deal: &SignedDeal = self.deals.of(Complaint::accused(complaint))?;
+            (!deal.is_redacted()).then(|| (complaint, judge(&self.plan, deal.as_bytes(), complaint.as_bytes())))
+        };
+        self.complaints.iter().filter_map(judged).collect()
+    }
+
+    /// A fault that a file on its face proves, as an end with its evidence.
+    #[must_use]
+    pub fn end_by(&self, fault: Fault) -> End {
+        let Culprit::Participant(id) = fault.culprit else { return End { fault, evidence: Vec::new() } };
+        let mut files = vec![self.plan.as_bytes()];
+        let about_certify = matches!(fault.code(), Code::E21 | Code::E22 | Code::E23);
+        if about_certify {
+            files.extend(self.deals.iter().map(SignedDeal::as_bytes));
+            files.extend(self.certifies.iter().filter(|one| one.sender() == id).map(SignedCertify::as_bytes));
+        } else {
+            files.extend(self.deals.of(id).map(SignedDeal::as_bytes));
+        }
+        End { fault, evidence: bundle::encode(&files).unwrap_or_default() }
+    }
+
+    /// All files in one: for everybody who may recover from it, or for the public, without the ciphertexts.
+    ///
+    /// The certify files are those of `chosen`, one for each participant.
+    #[must_use]
+    pub fn bundle(
+        &self,
+        chosen: &[&SignedCertify],
+        certificate: Option<&Certificate>,
+        public: bool,
+    ) -> Option<Vec<u8>> {
+        let deals: Vec<Vec<u8>> = self
+            .deals
+            .iter()
+            .map(|deal| if public { redact(&self.plan, deal) } else { deal.as_bytes().to_vec() })
+            .collect();
+        let mut files = vec![self.plan.as_bytes()];
+        let mut precommits: Vec<_> = self.precommits.iter().collect();
+        precommits.sort_by_key(|one| one.sender());
+        files.extend(precommits.into_iter().map(Precommit::as_bytes));
+        files.extend(deals.iter().map(Vec::as_slice));
+        files.extend(chosen.iter().map(|certify| certify.as_bytes()));
+        files.extend(certificate.map(Certificate::as_bytes));
+        bundle::encode(&files)
+    }
+}

@@ -1,0 +1,125 @@
+//! A participant's own shares, once everybody has certified: as keystores, for clusters whose nodes take such; or only
+//! noted, where the share is sealed to the operator's own key already.
+
+use std::path::{Path, PathBuf};
+
+use dvkey_ceremony::agdkg::identity::{Identity, Root};
+use dvkey_ceremony::agdkg::journal::Event;
+use dvkey_ceremony::agdkg::plan::Plan;
+use dvkey_ceremony::participant::{Finished, recover};
+use dvkey_ceremony::{KeyShare, PublicKey, SecretBytes};
+
+use super::assemble::results;
+use super::collection::Collection;
+use super::folder::Folder;
+use super::{CeremonyError, seed};
+use crate::crypto::ceremony_rsa::CeremonyRsa;
+use crate::crypto::kdf::{Kdf, KdfLimits};
+use crate::crypto::keystore_cipher::Envelope;
+use crate::crypto::password::Password;
+use crate::crypto::random;
+use crate::format::keystore::{self, Keystore};
+use crate::store::atomic::{Mode, Staged};
+use crate::store::output_dir::OutputDir;
+use crate::store::read::{Source, read_bounded};
+use crate::workflow::recover::{RecoverFailure, uuid};
+
+/// Whether the shares of this plan reach their nodes inside of the keyshares, sealed, so that nobody needs a keystore.
+#[must_use]
+pub fn is_sealed(plan: &Plan) -> bool {
+    plan.ssv().is_some() && plan.participants().iter().all(|one| one.card.binding().is_some())
+}
+
+/// My shares, from the root and the ceremony's public files: verified deal by deal, against the certificate and all n
+/// certify files. The same for finishing and for recovering.
+///
+/// # Errors
+/// [`CeremonyError`].
+pub fn shares(collection: &Collection, root: &Root) -> Result<Finished, CeremonyError> {
+    // Everything public is verified first, and the certificate comes from that, unless one was handed on.
+    let made = results(collection, None)?;
+    let identity = Identity::derive(root)?;
+    let certificate = collection.certificates.first().unwrap_or(&made.assembled.certificate);
+    let (plan, deals, certifies) = (&collection.plan, &collection.deals, &collection.certifies);
+    Ok(recover(identity, plan, deals, certifies, certificate, &seed()?, &CeremonyRsa)?)
+}
+
+/// Notes that I am done.
+///
+/// # Errors
+/// [`CeremonyError`].
+pub fn note(folder: &mut Folder) -> Result<(), CeremonyError> {
+    folder.record(Event::Finished)
+}
+
+/// The names of the keystores, in the order of the validators.
+#[must_use]
+pub fn names(finished: &Finished) -> Vec<String> {
+    let keys = finished.outputs.validators.iter().map(|keys| keys.public_key.to_public_key());
+    keys.zip(&finished.shares).map(|(validator, share)| name(&validator, share)).collect()
+}
+
+fn name(validator: &PublicKey, share: &KeyShare) -> String {
+    let validator = validator.to_string();
+    format!("keystore-share-{}-{}.json", share.identifier, validator.get(..18).unwrap_or_default())
+}
+
+/// Writes each share into a keystore (EIP-2335; scrypt, n = 2^18, fresh salt and counter, 0600), reads it back and opens
+/// it. All of them appear, or none.
+///
+/// # Errors
+/// [`CeremonyError`]; nothing is written then.
+pub fn write_keystores(
+    plan: &Plan,
+    finished: &Finished,
+    password: &Password,
+    out: &Path,
+    each: &dyn Fn(usize),
+) -> Result<Vec<PathBuf>, CeremonyError> {
+    let all = names(finished);
+    let names: Vec<&str> = all.iter().map(String::as_str).collect();
+    let output = OutputDir::prepare(out, &names, false)?;
+    let mut staged = Vec::with_capacity(names.len());
+    for (position, (share, keys)) in finished.shares.iter().zip(&finished.outputs.validators).enumerate() {
+        let validator = keys.public_key.to_public_key();
+        let file = seal(plan, share, &validator, password, &output).map_err(Box::new)?;
+        staged.push(file);
+        each(position);
+    }
+    let contents: Result<Vec<_>, _> = staged.iter_mut().map(Staged::read_back).collect();
+    let contents = contents?;
+    let paths = output.publish(staged)?;
+    for (path, content) in paths.iter().zip(&contents) {
+        match read_bounded(&Source::Path(path.clone()), keystore::MAX_BYTES) {
+            Ok(found) if found == *content => {}
+            _ => return Err(CeremonyError::Moved(path.clone())),
+        }
+    }
+    Ok(paths)
+}
+
+fn seal(
+    plan: &Plan,
+    share: &KeyShare,
+    validator: &PublicKey,
+    password: &Password,
+    output: &OutputDir,
+) -> Result<Staged, RecoverFailure> {
+    let public_key = share.secret.public_key();
+    let kdf = Kdf::scrypt(1 << 18, 8, 1, random::bytes::<32>()?.to_vec())?;
+    let secret = SecretBytes::new(share.secret.to_be_bytes().to_vec());
+    let envelope = Envelope::seal(&secret, password, kdf, random::bytes()?)?;
+    let (t, n) = (plan.threshold().t(), plan.threshold().n());
+    let description = format!("share id {}, {t} of {n}, of {validator}", share.identifier);
+    let bytes = keystore::write(&envelope, &public_key, &uuid()?, &description)?;
+    let mut staged = output.stage(&name(validator, share), &bytes, Mode::Secret)?;
+    let read_back = staged.read_back()?;
+    if read_back != bytes {
+        return Err(RecoverFailure::ReadBack);
+    }
+    let unlocked = Keystore::parse(&read_back, KdfLimits::DEFAULT)?.unlock(password)?;
+    if unlocked.public_key != public_key {
+        return Err(RecoverFailure::ReadBack);
+    }
+    Ok(staged)
+}

@@ -1,0 +1,365 @@
+//! One participant's folder, opened: its journal, the plan that it accepted, and what was taken in so far.
+
+use std::path::{Path, PathBuf};
+
+use dvkey_ceremony::agdkg::card::Card;
+use dvkey_ceremony::agdkg::identity::{Identity, Root};
+use dvkey_ceremony::agdkg::journal::{Event, Journal};
+use dvkey_ceremony::agdkg::plan::{Plan, Waivers};
+use dvkey_ceremony::agdkg::vault;
+use dvkey_ceremony::fault::{Check, Culprit, Fault};
+use dvkey_ceremony::{Identifier, SecretBytes};
+
+use super::collection::{Collection, End, Taken};
+use super::gather::{Aside, Blob, Gathered, gather_if_there};
+use super::{CeremonyError, Missing};
+use crate::crypto::ceremony_rsa::CeremonyRsa;
+use crate::format::ceremony_file::{CeremonyFile, kept_name, sent_name, short};
+use crate::store::ceremony_dir::CeremonyDir;
+
+/// What a person accepted stays accepted: the waivers were decided then.
+const DECIDED: Waivers = Waivers { two_quorums: true, unbound_operators: true };
+
+/// A participant's folder.
+pub struct Folder {
+    dir: CeremonyDir,
+    journal: Journal,
+    lines: String,
+    collection: Option<Collection>,
+    cards: Vec<Card>,
+    plans: Vec<Vec<u8>>,
+}
+
+/// What an import found.
+#[derive(Debug, Default)]
+pub struct Imported {
+    /// Each file with what became of it, but for those that were known.
+    pub taken: Vec<(String, CeremonyFile, Taken)>,
+    /// How many were known already.
+    pub known: usize,
+    /// What could not be read, and why.
+    pub aside: Vec<(String, Aside)>,
+    /// Bindings of operators.
+    pub bindings: Vec<(String, dvkey_ceremony::agdkg::card::OperatorBinding)>,
+}
+
+impl Folder {
+    /// Opens it. Nobody else works in it until this is dropped.
+    ///
+    /// # Errors
+    /// [`CeremonyError`]: no vault, a damaged journal (C-90), no permission.
+    pub fn open(path: &Path) -> Result<Self, CeremonyError> {
+        Self::load(CeremonyDir::open(path)?)
+    }
+
+    /// The same, from a folder that was just made.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub fn load(dir: CeremonyDir) -> Result<Self, CeremonyError> {
+        let damaged = || CeremonyError::Fault(Fault::new(Check::JournalForm, Culprit::Undecided));
+        let lines = String::from_utf8(dir.journal()?).map_err(|_| damaged())?;
+        let journal = Journal::parse(&lines)?;
+        let mut folder = Self { dir, journal, lines, collection: None, cards: Vec::new(), plans: Vec::new() };
+        let kept = gather_if_there(&[folder.dir.kept()]);
+        folder.remember(&kept);
+        folder.choose_plan()?;
+        if let Some(collection) = &mut folder.collection {
+            for blob in &kept.blobs {
+                collection.take(blob.kind, &blob.bytes);
+            }
+        }
+        Ok(folder)
+    }
+
+    /// The disk side of it.
+    #[must_use]
+    pub fn dir(&self) -> &CeremonyDir {
+        &self.dir
+    }
+
+    /// The plan that was accepted last, with its files; `None` before the first.
+    #[must_use]
+    pub fn collection(&self) -> Option<&Collection> {
+        self.collection.as_ref()
+    }
+
+    /// The same where a plan is needed.
+    ///
+    /// # Errors
+    /// [`CeremonyError::NoPlan`].
+    pub fn ceremony(&self) -> Result<&Collection, CeremonyError> {
+        self.collection.as_ref().ok_or(CeremonyError::NoPlan)
+    }
+
+    /// My own card, where it is known: the one that the plan has, or the last that was made here.
+    #[must_use]
+    pub fn card(&self, identity: &Identity) -> Option<&Card> {
+        let mut mine = self.cards.iter().filter(|card| identity.owns(card));
+        // A bound card replaces the one that it was made from.
+        let bound = self.cards.iter().find(|card| identity.owns(card) && card.binding().is_some());
+        bound.or_else(|| mine.next())
+    }
+
+    /// The cards that are kept here.
+    #[must_use]
+    pub fn cards(&self) -> &[Card] {
+        &self.cards
+    }
+
+    /// The plans that are kept here, accepted or not.
+    #[must_use]
+    pub fn plans(&self) -> &[Vec<u8>] {
+        &self.plans
+    }
+
+    /// What happened in the ceremony that is going on.
+    #[must_use]
+    pub fn events(&self) -> Vec<Event> {
+        let plan = self.collection.as_ref().map(|collection| *collection.plan.hash());
+        plan.map(|plan| self.journal.events(&plan).copied().collect()).unwrap_or_default()
+    }
+
+    /// Opens the vault.
+    ///
+    /// # Errors
+    /// [`CeremonyError`]: C-86, C-87.
+    pub fn unlock(&self, passphrase: &SecretBytes) -> Result<Root, CeremonyError> {
+        Ok(vault::open(&self.dir.vault()?, passphrase)?.root)
+    }
+
+    /// Takes in whatever is new in the inbox and at these places. Each file that belongs here is kept durably first.
+    ///
+    /// # Errors
+    /// [`CeremonyError`] when a file cannot be kept. No content of a file is an error.
+    pub fn import(&mut self, places: &[PathBuf]) -> Result<Imported, CeremonyError> {
+        let mut all = vec![self.dir.inbox()];
+        all.extend_from_slice(places);
+        let found = gather_if_there(&all);
+        let mut imported = Imported::default();
+        for blob in &found.blobs {
+            match self.take(blob)? {
+                Taken::Known => imported.known += 1,
+                taken => imported.taken.push((blob.origin.clone(), blob.kind, taken)),
+            }
+        }
+        imported.aside = found.aside;
+        imported.bindings = found.bindings;
+        Ok(imported)
+    }
+
+    fn take(&mut self, blob: &Blob) -> Result<Taken, CeremonyError> {
+        match blob.kind {
+            CeremonyFile::Card => return self.take_card(blob),
+            CeremonyFile::Plan => {
+                if self.plans.contains(&blob.bytes) {
+                    return Ok(Taken::Known);
+                }
+                return match Plan::parse(&blob.bytes, DECIDED, &CeremonyRsa) {
+                    Ok(_) => {
+                        self.keep(blob.kind, &blob.bytes)?;
+                        self.plans.push(blob.bytes.clone());
+                        Ok(Taken::New(None))
+                    }
+                    Err(fault) => Ok(Taken::Damaged(fault)),
+                };
+            }
+            _ => {}
+        }
+        let Some(collection) = &mut self.collection else {
+            // Before a plan is accepted nobody can tell what belongs to it. The file stays where it is.
+            return Ok(Taken::OtherCeremony);
+        };
+        let taken = collection.take(blob.kind, &blob.bytes);
+        if matches!(taken, Taken::New(_) | Taken::Evidence(_)) {
+            self.keep(blob.kind, &blob.bytes)?;
+        }
+        Ok(taken)
+    }
+
+    fn take_card(&mut self, blob: &Blob) -> Result<Taken, CeremonyError> {
+        match Card::parse(&blob.bytes, &CeremonyRsa) {
+            Ok(card) if self.cards.contains(&card) => Ok(Taken::Known),
+            Ok(card) => {
+                self.keep(CeremonyFile::Card, &blob.bytes)?;
+                self.cards.push(card);
+                Ok(Taken::New(None))
+            }
+            Err(fault) => Ok(Taken::Damaged(fault)),
+        }
+    }
+
+    /// Keeps a file of my own, and knows it from now on.
+    ///
+    /// # Errors
+    /// [`CeremonyError`].
+    pub fn keep_own(&mut self, kind: CeremonyFile, bytes: &[u8]) -> Result<(), CeremonyError> {
+        self.keep(kind, bytes)?;
+        if kind == CeremonyFile::Card {
+            let card = Card::parse(bytes, &CeremonyRsa)?;
+            self.cards.retain(|known| *known != card);
+            self.cards.push(card);
+        } else if let Some(collection) = &mut self.collection {
+            collection.take(kind, bytes);
+        }
+        Ok(())
+    }
+
+    /// Puts a file of this plan into the outbox; says its name, and whether it is new there.
+    ///
+    /// # Errors
+    /// [`CeremonyError`].
+    pub fn export(&self, kind: CeremonyFile, id: Identifier, bytes: &[u8]) -> Result<(String, bool), CeremonyError> {
+        let name = sent_name(self.ceremony()?.plan.hash(), kind, id.get());
+        let new = self.dir.export(&name, bytes)?;
+        Ok((name, new))
+    }
+
+    /// Puts evidence into the outbox; says its name.
+    ///
+    /// # Errors
+    /// [`CeremonyError`].
+    pub fn export_evidence(&self, end: &End) -> Result<Option<String>, CeremonyError> {
+        if end.evidence.is_empty() {
+            return Ok(None);
+        }
+        let against = match end.fault.culprit {
+            Culprit::Participant(id) | Culprit::CardOf(id) => id.to_string(),
+            _ => "all".to_owned(),
+        };
+        let name = format!("{}-evidence-{against}.agdkg", short(self.ceremony()?.plan.hash()));
+        self.dir.export(&name, &end.evidence)?;
+        Ok(Some(name))
+    }
+
+    /// Notes that the human confirmed a plan, keeps it, and goes on with it from now.
+    ///
+    /// # Errors
+    /// [`CeremonyError`]: C-22 when I am not in it; [`CeremonyError::OldPlan`].
+    pub fn accept(
+        &mut self,
+        plan: Plan,
+        identity: &Identity,
+        mine: Option<&Card>,
+    ) -> Result<Identifier, CeremonyError> {
+        let me = plan.accept(identity, mine)?;
+        self.keep(CeremonyFile::Plan, plan.as_bytes())?;
+        if !self.plans.iter().any(|known| known == plan.as_bytes()) {
+            self.plans.push(plan.as_bytes().to_vec());
+        }
+        let hash = *plan.hash();
+        self.note(&hash, Event::Accepted)?;
+        if self.journal.last_accepted() != Some(hash) {
+            return Err(CeremonyError::OldPlan);
+        }
+        if self.collection.as_ref().is_none_or(|collection| collection.plan != plan) {
+            let kept = gather_if_there(&[self.dir.kept()]);
+            self.collection = Some(Collection::of(plan, &kept.blobs));
+        }
+        Ok(me)
+    }
+
+    /// Notes an event of the ceremony that is going on, durably, before anything that follows from it is handed on.
+    ///
+    /// # Errors
+    /// [`CeremonyError`]: C-91, C-92, C-95; or the journal could not be written.
+    pub fn record(&mut self, event: Event) -> Result<(), CeremonyError> {
+        let plan = *self.ceremony()?.plan.hash();
+        self.note(&plan, event)
+    }
+
+    fn note(&mut self, plan: &[u8; 32], event: Event) -> Result<(), CeremonyError> {
+        let mut journal = self.journal.clone();
+        let Some(line) = journal.append(plan, event)? else { return Ok(()) };
+        let lines = format!("{}{line}", self.lines);
+        self.dir.write_journal(lines.as_bytes())?;
+        (self.journal, self.lines) = (journal, lines);
+        Ok(())
+    }
+
+    /// Who I am in the plan, from the public keys alone.
+    ///
+    /// # Errors
+    /// [`CeremonyError`]: no plan, or C-22.
+    pub fn me(&self, identity: &Identity) -> Result<Identifier, CeremonyError> {
+        Ok(self.ceremony()?.plan.accept(identity, None)?)
+    }
+
+    /// Refuses to go on when something ended the ceremony.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Ended`], with the evidence in the outbox.
+    pub fn must_go_on(&self) -> Result<(), CeremonyError> {
+        let Some(end) = self.ceremony()?.end() else { return Ok(()) };
+        self.export_evidence(&end)?;
+        Err(CeremonyError::Ended(Box::new(end)))
+    }
+
+    /// All deals are there in full, and all pre-commits that the plan asks for.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Waiting`].
+    pub fn must_have_deals(&self) -> Result<(), CeremonyError> {
+        let collection = self.ceremony()?;
+        for (what, from) in
+            [(Missing::Precommits, collection.missing_precommits()), (Missing::Deals, collection.missing_deals())]
+        {
+            if !from.is_empty() {
+                return Err(CeremonyError::Waiting { what, from });
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&self, kind: CeremonyFile, bytes: &[u8]) -> Result<(), CeremonyError> {
+        self.dir.keep(&kept_name(kind, bytes), bytes)?;
+        Ok(())
+    }
+
+    fn remember(&mut self, kept: &Gathered) {
+        for blob in kept.of(CeremonyFile::Card) {
+            self.cards.extend(Card::parse(&blob.bytes, &CeremonyRsa));
+        }
+        self.plans.extend(kept.of(CeremonyFile::Plan).map(|blob| blob.bytes.clone()));
+    }
+
+    fn choose_plan(&mut self) -> Result<(), CeremonyError> {
+        let Some(accepted) = self.journal.last_accepted() else { return Ok(()) };
+        for bytes in &self.plans {
+            if let Ok(plan) = Plan::parse(bytes, DECIDED, &CeremonyRsa)
+                && *plan.hash() == accepted
+            {
+                self.collection = Some(Collection::new(plan));
+                return Ok(());
+            }
+        }
+        // The plan is kept before the journal names it: whoever lost it gives it again.
+        Ok(())
+    }
+}
+
+/// Finds the one plan among some files.
+///
+/// # Errors
+/// [`CeremonyError::NoPlan`], [`CeremonyError::SeveralPlans`], or the fault of the only one that there is.
+pub fn the_plan(gathered: &Gathered, wanted: Option<&[u8]>, waivers: Waivers) -> Result<Plan, CeremonyError> {
+    if let Some(bytes) = wanted {
+        return Ok(Plan::parse(bytes, waivers, &CeremonyRsa)?);
+    }
+    let mut plans = Vec::new();
+    let mut refused = None;
+    for blob in gathered.of(CeremonyFile::Plan) {
+        match Plan::parse(&blob.bytes, waivers, &CeremonyRsa) {
+            Ok(plan) => plans.push(plan),
+            Err(fault) => refused = Some(fault),
+        }
+    }
+    match (plans.len(), refused) {
+        (0, Some(fault)) => Err(fault.into()),
+        (0, None) => Err(CeremonyError::NoPlan),
+        (1, _) => plans.pop().ok_or(CeremonyError::NoPlan),
+        _ => Err(CeremonyError::SeveralPlans(
+            plans.iter().map(|plan| (short(plan.hash()), plan.parameters().title.clone())).collect(),
+        )),
+    }
+}

@@ -1,0 +1,107 @@
+//! What people confirm, at a terminal and in a script.
+
+use super::{Group, VAULT, WITHDRAWAL, root};
+use crate::terminal::Terminal;
+use crate::{objects, workshop};
+
+#[test]
+fn a_script_confirms_whole_values_or_nothing() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    let right = group.confirm.clone();
+    let accept = |confirm: &str, exit: i32| {
+        let accept = ["plan", "accept", "ann", "stick/the plan.bin", "--confirm", confirm];
+        group.run(&[&accept[..], &VAULT].concat(), exit)
+    };
+    let words = right.split_once("words=").unwrap().1;
+    for wrong in [
+        right.replace("network=hoodi", "network=mainnet"),
+        right.replace("32ether", "31ether"),
+        right.replace("32ether", "32ether,amount=1ether"),
+        right.replace(WITHDRAWAL, "0x52454845415253414C204e4f54205245414C2021"),
+        right.replace(words, &words.split('-').rev().collect::<Vec<_>>().join("-")),
+        right.replace(words, words.rsplit_once('-').unwrap().0),
+        format!("{right},owner={WITHDRAWAL}"),
+        format!("{right},validators=2"),
+        format!("{right},colour=blue"),
+    ] {
+        accept(&wrong, 1).code("confirm.differs");
+    }
+    for part in ["network=hoodi,", "amount=32ether,"] {
+        accept(&right.replace(part, ""), 1).code("input.missing");
+    }
+    accept("network=hoodi", 1).code("input.missing");
+    group.run(&[&["plan", "accept", "ann", "stick/the plan.bin"][..], &VAULT].concat(), 1).code("input.missing");
+    assert!(!group.at("ann/journal.agj").exists());
+    let said = accept(&right, 0);
+    assert!(said.stderr.contains("HOODI (chain 560048): a test network") && said.stderr.contains(WITHDRAWAL));
+    assert!(said.stderr.lines().all(|line| line.chars().count() <= 80), "{}", said.stderr);
+    accept(&right, 0);
+}
+
+#[test]
+fn at_a_terminal_addresses_are_typed_and_words_compared() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    let shown = group.run(&["plan", "show", "stick", "--json"], 0);
+    let plan = objects(&shown.stdout).remove(0);
+    let words: Vec<_> = plan["words"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    let Some(mut terminal) =
+        Terminal::open(group.folder.path(), "ceremony step ann --stick stick --passphrase-file pp")
+    else {
+        return;
+    };
+    terminal.answer("last six characters of the withdrawal address", "000000");
+    terminal.expect("that is not what stands above");
+    terminal.answer("last six characters of the withdrawal address", "91f494");
+    terminal.expect("Now the telephone.");
+    for _ in 0..3 {
+        terminal.expect("Word ");
+        let number: usize = terminal.until(",").parse().unwrap();
+        terminal.answer("reads it to you:", &words[number - 1].to_uppercase());
+    }
+    terminal.expect("accepted:");
+    terminal.expect("Waiting for the deals of ben (2).");
+    terminal.end(0);
+}
+
+#[test]
+fn words_are_shown_once_on_a_page_and_asked_back() {
+    let folder = workshop();
+    std::fs::write(folder.path().join("pp"), super::PASSPHRASE).unwrap();
+    let arguments = "ceremony identity new ann --label ann --vault-memory 64MiB --passphrase-file pp";
+    let Some(mut terminal) = Terminal::open(folder.path(), arguments) else { return };
+    terminal.expect("CEREMONY ROOT, NOT A WALLET");
+    terminal.expect("a lost laptop is a lost share.");
+    let page = terminal.until("All on paper?");
+    let mut words = vec![String::new(); 24];
+    let cells: Vec<_> = page.split_whitespace().collect();
+    for pair in cells.chunks(2) {
+        words[pair[0].parse::<usize>().unwrap() - 1] = pair[1].to_owned();
+    }
+    terminal.press("\n");
+    for _ in 0..3 {
+        terminal.expect("From the paper, word ");
+        let number: usize = terminal.until(":").parse().unwrap();
+        terminal.press(&format!("{}\n", words[number - 1]));
+    }
+    terminal.expect("done:");
+    terminal.end(0);
+    assert_eq!(root(&folder.path().join("ann")).to_words().as_str(), words.join(" "));
+    // No file has them.
+    for (path, content) in super::tree(&folder.path().join("ann")) {
+        let text = String::from_utf8_lossy(&content).into_owned();
+        assert!(!text.contains(&words[..3].join(" ")), "{}", path.display());
+    }
+    let Some(mut terminal) = Terminal::open(folder.path(), &arguments.replace("ann", "bob")) else { return };
+    terminal.expect("All on paper?");
+    terminal.press("\n");
+    for _ in 0..3 {
+        terminal.expect("From the paper, word ");
+        terminal.expect(":");
+        terminal.press("zzz\n");
+    }
+    terminal.expect("code: confirm.differs");
+    terminal.end(1);
+    assert!(!folder.path().join("bob/vault.agv").exists());
+}
