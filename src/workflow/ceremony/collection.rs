@@ -121,6 +121,10 @@ impl Collection {
                     return Ok(Taken::Known);
                 }
                 let sender = precommit.sender();
+                // Two of one sender: its deal can match one of them only, which is evidence enough.
+                if self.precommits.iter().filter(|other| other.sender() == sender).count() >= 2 {
+                    return Ok(Taken::TooMany);
+                }
                 self.precommits.push(precommit);
                 Taken::New(Some(sender))
             }

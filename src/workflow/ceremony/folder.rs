@@ -20,6 +20,11 @@ use crate::store::ceremony_dir::CeremonyDir;
 /// What a person accepted stays accepted: the waivers were decided then.
 const DECIDED: Waivers = Waivers { two_quorums: true, unbound_operators: true };
 
+/// Plans that were never accepted cost a folder room: no more than so many are kept.
+const MOST_PLANS: usize = 16;
+/// The same of cards.
+const MOST_CARDS: usize = 256;
+
 /// A participant's folder.
 pub struct Folder {
     dir: CeremonyDir,
@@ -155,6 +160,9 @@ impl Folder {
                 if self.plans.contains(&blob.bytes) {
                     return Ok(Taken::Known);
                 }
+                if self.plans.len() >= MOST_PLANS {
+                    return Ok(Taken::TooMany);
+                }
                 return match Plan::parse(&blob.bytes, DECIDED, &CeremonyRsa) {
                     Ok(_) => {
                         self.keep(blob.kind, &blob.bytes)?;
@@ -180,6 +188,7 @@ impl Folder {
     fn take_card(&mut self, blob: &Blob) -> Result<Taken, CeremonyError> {
         match Card::parse(&blob.bytes, &CeremonyRsa) {
             Ok(card) if self.cards.contains(&card) => Ok(Taken::Known),
+            Ok(_) if self.cards.len() >= MOST_CARDS => Ok(Taken::TooMany),
             Ok(card) => {
                 self.keep(CeremonyFile::Card, &blob.bytes)?;
                 self.cards.push(card);

@@ -148,11 +148,13 @@ impl Gathered {
             }
             return Ok(());
         }
-        if head.first() == Some(&b'{') && head.len() < usize::try_from(binding::MAX_BYTES).unwrap_or(0) {
-            if let Ok(found) = binding::parse(&head) {
-                self.bindings.push((origin.to_owned(), found));
-                return Ok(());
-            }
+        let short = u64::try_from(head.len()).is_ok_and(|length| length <= binding::MAX_BYTES);
+        if short
+            && head.first() == Some(&b'{')
+            && let Ok(found) = binding::parse(&head)
+        {
+            self.bindings.push((origin.to_owned(), found));
+            return Ok(());
         }
         // A name proves nothing, but whoever gave it expected a file of a ceremony here.
         if path.extension().is_some_and(|end| end == EXTENSION) {

@@ -49,9 +49,8 @@ pub fn assembled(collection: &Collection) -> Result<Assembled, CeremonyError> {
 ///
 /// # Errors
 /// [`CeremonyError`].
-pub fn outputs_of(collection: &Collection, nonce: Option<u64>) -> Result<Vec<(String, Vec<u8>)>, CeremonyError> {
-    let nonce = pick_nonce(&collection.plan, nonce)?;
-    output_files(&collection.plan, &assembled(collection)?, nonce)
+pub fn outputs_of(plan: &Plan, made: &Assembled, nonce: Option<u64>) -> Result<Vec<(String, Vec<u8>)>, CeremonyError> {
+    output_files(plan, made, pick_nonce(plan, nonce)?)
 }
 
 /// A verdict on a complaint, or why there is none.

@@ -51,14 +51,14 @@ pub fn precommit(folder: &mut Folder, root: &Root) -> Result<Sent, CeremonyError
 /// [`CeremonyError`]: [`CeremonyError::Waiting`] for pre-commits; C-34 when somebody signed another deal with my key.
 pub fn deal(folder: &mut Folder, root: &Root) -> Result<Sent, CeremonyError> {
     let collection = folder.ceremony()?;
-    let mut missing = collection.missing_precommits();
-    let (dealt, deal) = my_deal(folder, root)?;
+    let asks = collection.plan.parameters().precommit;
+    let (_, deal) = my_deal(folder, root)?;
     let me = deal.sender();
-    if missing.contains(&me) {
+    if asks {
+        // Again, where it was made before: a power cut may have come between keeping it and handing it on.
         precommit(folder, root)?;
-        missing = folder.ceremony()?.missing_precommits();
     }
-    drop(dealt);
+    let missing = folder.ceremony()?.missing_precommits();
     // Nobody shows a deal before it has everybody's pre-commit.
     if !missing.is_empty() {
         return Err(CeremonyError::Waiting { what: Missing::Precommits, from: missing });

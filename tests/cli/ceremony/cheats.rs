@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::tree;
-use crate::{dvkey, objects, stderr, stdout, workshop};
+use super::{quick_folder, tree};
+use crate::{dvkey, objects, stderr, stdout};
 
 /// Three participants need no operator keys, which take a while to make.
 fn rehearse(folder: &std::path::Path, cheat: &str) -> (serde_json::Value, String) {
@@ -15,7 +15,7 @@ fn rehearse(folder: &std::path::Path, cheat: &str) -> (serde_json::Value, String
 
 #[test]
 fn every_cheat_is_found_out_and_nothing_comes_of_it() {
-    let folder = workshop();
+    let folder = quick_folder();
     for (cheat, blamed, code) in [
         ("silent", 3, "E01"),
         ("bad-share", 3, "E15"),
@@ -82,7 +82,7 @@ fn every_cheat_is_found_out_and_nothing_comes_of_it() {
 
 #[test]
 fn a_rehearsal_is_whole_and_cannot_pass_for_real() {
-    let folder = workshop();
+    let folder = quick_folder();
     let run = |arguments: &[&str], exit: i32| {
         let assert = dvkey(folder.path()).arg("ceremony").args(arguments).assert().code(exit);
         (stdout(&assert), stderr(&assert))
@@ -94,7 +94,7 @@ fn a_rehearsal_is_whole_and_cannot_pass_for_real() {
     {
         assert!(folder.path().join("r").join(file).exists(), "{file}");
     }
-    let said = stdout(&dvkey(folder.path()).args(["verify", "r/output", "--network", "hoodi"]).assert().success());
+    let said = stdout(&dvkey(folder.path()).args(["verify", "r/output"]).assert().success());
     assert_eq!(said.matches(": VALID, 2").count(), 3, "{said}");
     for id in 1..=4 {
         let key = format!("r/operators/{id}.pem");

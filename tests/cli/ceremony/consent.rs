@@ -1,8 +1,8 @@
 //! What people confirm, at a terminal and in a script.
 
 use super::{Group, VAULT, WITHDRAWAL, root};
+use crate::objects;
 use crate::terminal::Terminal;
-use crate::{objects, workshop};
 
 #[test]
 fn a_script_confirms_whole_values_or_nothing() {
@@ -67,7 +67,7 @@ fn at_a_terminal_addresses_are_typed_and_words_compared() {
 
 #[test]
 fn words_are_shown_once_on_a_page_and_asked_back() {
-    let folder = workshop();
+    let folder = super::quick_folder();
     std::fs::write(folder.path().join("pp"), super::PASSPHRASE).unwrap();
     let arguments = "ceremony identity new ann --label ann --vault-memory 64MiB --passphrase-file pp";
     let Some(mut terminal) = Terminal::open(folder.path(), arguments) else { return };
@@ -75,7 +75,8 @@ fn words_are_shown_once_on_a_page_and_asked_back() {
     terminal.expect("a lost laptop is a lost share.");
     let page = terminal.until("All on paper?");
     let mut words = vec![String::new(); 24];
-    let cells: Vec<_> = page.split_whitespace().collect();
+    let plain = |cell: &&str| cell.chars().all(char::is_alphanumeric);
+    let cells: Vec<_> = page.split_whitespace().filter(plain).collect();
     for pair in cells.chunks(2) {
         words[pair[0].parse::<usize>().unwrap() - 1] = pair[1].to_owned();
     }

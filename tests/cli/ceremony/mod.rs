@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{dvkey, objects, stderr, stdout, workshop};
+use crate::support::fixture;
+use crate::{dvkey, objects, stderr, stdout};
 
 /// Recognisable, and long enough.
 pub(crate) const PASSPHRASE: &str = "a passphrase 4711 for the vaults";
@@ -22,17 +23,16 @@ pub(crate) const WITHDRAWAL: &str = "0x81592c3DE184A3E2c0DCB5a261BC107Bfa91f494"
 pub(crate) struct Group {
     pub(crate) folder: TempDir,
     pub(crate) names: Vec<&'static str>,
-    pub(crate) operators: Vec<u64>,
     pub(crate) confirm: String,
 }
 
 impl Group {
     /// Identities with cards; bound to the demonstration operators where there are any.
     pub(crate) fn new(names: &[&'static str], operators: &[u64]) -> Self {
-        let folder = workshop();
+        let folder = quick_workshop();
         std::fs::write(folder.path().join("pp"), PASSPHRASE).unwrap();
         std::fs::create_dir(folder.path().join("stick")).unwrap();
-        let group = Self { folder, names: names.into(), operators: operators.into(), confirm: String::new() };
+        let group = Self { folder, names: names.into(), confirm: String::new() };
         for (position, name) in names.iter().enumerate() {
             let new = ["identity", "new", name, "--label", name, "--without-words", "--vault-memory", "64MiB"];
             group.run(&[&new[..], &VAULT].concat(), 0);
@@ -50,7 +50,7 @@ impl Group {
         let cards: Vec<_> = self.names.iter().map(|name| format!("{name}/outbox")).collect();
         let mut arguments = vec!["plan", "new"];
         arguments.extend(cards.iter().map(String::as_str));
-        arguments.extend(["--network", "hoodi", "--withdrawal", WITHDRAWAL, "--out", "stick/the plan.bin"]);
+        arguments.extend(["--network", "hoodi", "--withdrawal", WITHDRAWAL, "--out", "stick/the plan.bin", "--quiet"]);
         arguments.extend(options);
         self.run(&arguments, 0);
         let shown = self.run(&["plan", "show", "stick/the plan.bin", "--json"], 0);
@@ -94,11 +94,22 @@ impl Group {
             self.step(name, &[], *exit);
         }
     }
+}
 
-    /// Walk 1 of everybody.
-    pub(crate) fn deal(&self) {
-        self.round(&vec![0; self.names.len()]);
+/// A folder for one test in memory, where there is such a place: a ceremony makes everything durable, many times.
+pub(crate) fn quick_folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
+fn quick_workshop() -> TempDir {
+    let folder = quick_folder();
+    for entry in std::fs::read_dir(fixture("split")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
     }
+    folder
 }
 
 pub(crate) const VAULT: [&str; 3] = ["--passphrase-file", "pp", "--no-input"];

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use dvkey_ceremony::Address;
+use dvkey_ceremony::agdkg::outputs::Assembled;
 use dvkey_ceremony::agdkg::plan::Plan;
 use serde::Serialize;
 
@@ -119,7 +120,7 @@ pub(super) fn verify(arguments: &VerifyArguments, printer: &Printer) -> Result<E
         if certificate { Ok(()) } else { Err("it is for other deals or other keys".to_owned()) },
     ));
     expected(arguments, plan, &mut lines)?;
-    beside(&collection, arguments, &mut lines)?;
+    beside(plan, &made, arguments, &mut lines)?;
     let valid = lines.iter().all(|(_, result)| result.is_ok());
     let words = made.certificate.words();
     if printer.json() {
@@ -227,8 +228,8 @@ fn expected(arguments: &VerifyArguments, plan: &Plan, lines: &mut Vec<Line>) -> 
 }
 
 /// The files beside the bundle: each must be, byte for byte, what the ceremony makes.
-fn beside(collection: &Collection, arguments: &VerifyArguments, lines: &mut Vec<Line>) -> Result<(), Failure> {
-    let made = outputs_of(collection, arguments.nonce).map_err(|error| failed(&error))?;
+fn beside(plan: &Plan, made: &Assembled, arguments: &VerifyArguments, lines: &mut Vec<Line>) -> Result<(), Failure> {
+    let made = outputs_of(plan, made, arguments.nonce).map_err(|error| failed(&error))?;
     let mut there: Vec<(String, PathBuf)> = Vec::new();
     for path in &arguments.paths {
         match list_dir(path) {

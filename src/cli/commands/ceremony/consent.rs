@@ -85,7 +85,7 @@ impl JsonPlan {
 }
 
 /// The plan as everybody sees it, at most 80 columns wide.
-pub(super) fn page(plan: &Plan) -> Vec<String> {
+pub(super) fn page(plan: &Plan, with_card_words: bool) -> Vec<String> {
     let parameters = plan.parameters();
     let network = network_of(plan);
     let real = if network == Some(Network::Mainnet) { "REAL ETH" } else { "a test network, no real ETH" };
@@ -128,14 +128,15 @@ pub(super) fn page(plan: &Plan) -> Vec<String> {
     if parameters.precommit {
         lines.extend(row("pre-commit", "one walk more: everybody commits before anybody deals"));
     }
-    lines.push("  participants, with their card words".to_owned());
+    let with_card_words = with_card_words && plan.participants().len() <= CARDS_SHOWN;
+    lines.push(format!("  participants{}", if with_card_words { ", with their card words" } else { "" }));
     for one in plan.participants() {
         let bound = match (plan.ssv().is_some(), one.card.binding()) {
             (true, None) => ", NOT bound to an operator: its share is not sealed",
             _ => "",
         };
         lines.extend(folded(&format!("  {:>8}  ", one.id.get()), &format!("{}{bound}", printable(one.card.label()))));
-        if plan.participants().len() <= CARDS_SHOWN {
+        if with_card_words {
             lines.extend(folded(&format!("{:>12}", ""), &one.card.words().join(" ")));
         }
     }
@@ -168,8 +169,9 @@ pub(super) fn confirm(
     present: bool,
     printer: &Printer,
 ) -> Result<(), Failure> {
-    for line in page(plan) {
-        printer.message(&line);
+    if !printer.quiet() {
+        // Nobody compares cards with a script, and each takes a moment.
+        page(plan, consent.confirm.is_none() && present).iter().for_each(|line| printer.message(line));
     }
     if let Some(text) = &consent.confirm {
         return agrees(plan, &parse(text)?);

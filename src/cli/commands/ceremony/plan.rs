@@ -62,11 +62,13 @@ pub(super) fn new(arguments: &PlanNewArguments, printer: &Printer) -> Result<Exi
     let end = if arguments.armor { "txt" } else { "agdkg" };
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(format!("plan-{}.{end}", short(plan.hash()))));
     write_new(&out, &form(plan.as_bytes(), arguments.armor))?;
-    for line in consent::page(&plan) {
-        printer.message(&line);
+    if !printer.quiet() {
+        consent::page(&plan, true).iter().for_each(|line| printer.message(line));
     }
     say("next: this file goes to every participant; all of you compare the ten plan words by telephone", printer);
-    printer.object(&JsonPlan::new(&plan));
+    if printer.json() {
+        printer.object(&JsonPlan::new(&plan));
+    }
     told("plan", "plan", &out, printer);
     Ok(Exit::Done)
 }
@@ -111,9 +113,10 @@ pub(super) fn show(arguments: &PlanShowArguments, printer: &Printer) -> Result<E
     // What would be overridden is shown, and refused only when it is accepted.
     let waivers = Waivers { two_quorums: true, unbound_operators: true };
     let plan = Plan::parse(&bytes, waivers, &CeremonyRsa).map_err(|fault| Failure::fault(&fault, None))?;
-    printer.object(&JsonPlan::new(&plan));
-    if !printer.json() {
-        consent::page(&plan).iter().for_each(|line| printer.result(line));
+    if printer.json() {
+        printer.object(&JsonPlan::new(&plan));
+    } else {
+        consent::page(&plan, true).iter().for_each(|line| printer.result(line));
     }
     Ok(Exit::Done)
 }

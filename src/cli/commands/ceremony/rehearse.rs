@@ -45,10 +45,11 @@ fn show(scene: &Scene<'_>, printer: &Printer) {
         Scene::Identity { name, folder } => {
             printer.message(&format!("{name} makes an identity in {}, and a card", folder.display()));
         }
+        Scene::Plan(_) if printer.json() || printer.quiet() => {}
         Scene::Plan(plan) => {
             printer.message("");
             printer.message("Everybody is shown the plan, types the ends of the addresses, and compares the words:");
-            consent::page(plan).iter().for_each(|line| printer.message(line));
+            consent::page(plan, true).iter().for_each(|line| printer.message(line));
             printer.message("");
         }
         Scene::Sent { name, kind } => printer.message(&format!("{name} puts {} onto the stick", kind.words())),

@@ -18,6 +18,7 @@ use crate::cli::exit::Exit;
 use crate::cli::report::{Failure, all_named, named};
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, printable};
+use crate::crypto::digest::Sha256Digest;
 use crate::format::ceremony_file::{CeremonyFile, short};
 use crate::store::ceremony_dir::hand_over;
 use crate::store::read::{Source, list_dir, read_bounded};
@@ -152,7 +153,14 @@ impl Run<'_> {
         if goal == Goal::Complain {
             return self.complain();
         }
-        self.folder.must_go_on().map_err(|error| self.failed(&error))?;
+        match self.folder.must_go_on() {
+            // Once everybody certified, and all of it was verified, nothing can undo it.
+            Err(CeremonyError::Ended(end)) if self.folder.events().contains(&Event::Finished) => {
+                let failure = Failure::ceremony(&CeremonyError::Ended(end), self.plan());
+                self.printer.warning(&format!("{}; the ceremony was finished before", failure.headline));
+            }
+            gone => gone.map_err(|error| self.failed(&error))?,
+        }
         if let Some(ending) = self.deal()? {
             return Ok(ending);
         }
@@ -387,8 +395,12 @@ impl Run<'_> {
                 put(&outbox, &as_text, &text)?;
             }
             let Some(stick) = &self.arguments.stick else { continue };
-            let copied = put(stick, &entry.name, &bytes);
-            let copied = if armored { copied.and_then(|()| put(stick, &as_text, &text)) } else { copied };
+            let copied = put(stick, &free_name(stick, &entry.name, &bytes), &bytes);
+            let copied = if armored {
+                copied.and_then(|()| put(stick, &free_name(stick, &as_text, &text), &text))
+            } else {
+                copied
+            };
             copied.map_err(|failure| {
                 let hint = format!(
                     "your work is done and kept; carry {} on another stick, or make room and run it again",
@@ -471,6 +483,19 @@ impl Run<'_> {
             "The ceremony is finished: everybody certified, and all of it was verified. {keep} Anybody makes the results: \
              dvkey ceremony assemble {folder} --out output"
         )
+    }
+}
+
+/// A name on the medium that no other content has: nothing of anybody's is replaced.
+fn free_name(stick: &Path, name: &str, bytes: &[u8]) -> String {
+    let limit = CeremonyFile::Bundle.most_bytes();
+    match read_bounded(&Source::Path(stick.join(name)), limit) {
+        Ok(found) if found != bytes => {
+            let digest = Sha256Digest::of(bytes).to_string();
+            let (stem, end) = name.rsplit_once('.').unwrap_or((name, "agdkg"));
+            format!("{stem}-{}.{end}", digest.get(..8).unwrap_or_default())
+        }
+        _ => name.to_owned(),
     }
 }
 
