@@ -46,9 +46,7 @@ fn at_a_terminal_addresses_are_typed_and_words_compared() {
     let shown = group.run(&["plan", "show", "stick", "--json"], 0);
     let plan = objects(&shown.stdout).remove(0);
     let words: Vec<_> = plan["words"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
-    let Some(mut terminal) =
-        Terminal::open(group.folder.path(), "ceremony step ann --stick stick --passphrase-file pp")
-    else {
+    let Some(mut terminal) = Terminal::open(group.folder.path(), "ceremony step ann --stick stick") else {
         return;
     };
     terminal.answer("last six characters of the withdrawal address", "000000");
@@ -60,6 +58,9 @@ fn at_a_terminal_addresses_are_typed_and_words_compared() {
         let number: usize = terminal.until(",").parse().unwrap();
         terminal.answer("reads it to you:", &words[number - 1].to_uppercase());
     }
+    // Once, and not before the plan is confirmed.
+    terminal.answer("Passphrase of the vault in ann:", "a wrong one");
+    terminal.answer("Passphrase of the vault in ann:", super::PASSPHRASE);
     terminal.expect("accepted:");
     terminal.expect("Waiting for the deals of ben (2).");
     terminal.end(0);

@@ -116,7 +116,8 @@ pub(super) fn page(plan: &Plan, with_card_words: bool) -> Vec<String> {
         lines.extend(row("nonces", &format!("{} to {last}{window}", ssv.first_nonce)));
     }
     let (t, n) = (plan.threshold().t(), plan.threshold().n());
-    lines.extend(row("threshold", &format!("any {t} of {n} sign; {} may fail", n - t)));
+    let may_fail = if t == n { "none".to_owned() } else { (n - t).to_string() };
+    lines.extend(row("threshold", &format!("any {t} of {n} sign; {may_fail} may fail")));
     if plan.has_two_quorums() {
         lines.extend(row("", "DANGER: two separate groups can sign against each other, and be slashed"));
     } else if t == n {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dvkey_ceremony::agdkg::card::Card;
-use dvkey_ceremony::agdkg::identity::Identity;
+use dvkey_ceremony::agdkg::identity::{Identity, Root};
 use dvkey_ceremony::agdkg::plan::{Plan, Waivers};
 use dvkey_ceremony::{Gwei, Identifier, WithdrawalCredentials};
 use serde::Serialize;
@@ -129,7 +129,7 @@ pub(super) fn accept(arguments: &PlanAcceptArguments, printer: &Printer) -> Resu
         Some(path) => read_plan(path)?,
         None => one_new_plan(&folder)?,
     };
-    accept_in(&mut folder, &bytes, &arguments.consent, &arguments.vault, None, printer)?;
+    accept_in(&mut folder, &bytes, &arguments.consent, &arguments.vault, &mut None, printer)?;
     printer.message(&format!("next: dvkey ceremony step {}", arguments.folder.display()));
     Ok(Exit::Done)
 }
@@ -164,7 +164,7 @@ pub(super) fn accept_in(
     bytes: &[u8],
     consent: &ConsentArguments,
     vault: &VaultArguments,
-    opened: Option<&dvkey_ceremony::agdkg::identity::Root>,
+    opened: &mut Option<Root>,
     printer: &Printer,
 ) -> Result<Plan, Failure> {
     let plan = Plan::parse(bytes, consent.waivers(), &CeremonyRsa).map_err(|fault| Failure::fault(&fault, None))?;
@@ -180,13 +180,10 @@ pub(super) fn accept_in(
         }
         consent::confirm(&plan, consent, present, printer)?;
     }
-    let own;
-    let root = match opened {
-        Some(root) => root,
-        None => {
-            own = root_of(folder, vault, printer)?;
-            &own
-        }
+    // Asked for once in a run, and only after the plan was confirmed.
+    let root = match opened.take() {
+        Some(root) => opened.insert(root),
+        None => opened.insert(root(folder, vault, printer)?),
     };
     let identity = Identity::derive(root).map_err(|error| failed(&error.into()))?;
     let card = folder.card(&identity).cloned();
@@ -206,12 +203,4 @@ pub(super) fn accept_in(
         named(Some(&plan), me)
     ));
     Ok(plan)
-}
-
-fn root_of(
-    folder: &Folder,
-    vault: &VaultArguments,
-    printer: &Printer,
-) -> Result<dvkey_ceremony::agdkg::identity::Root, Failure> {
-    root(folder, vault, printer)
 }

@@ -197,7 +197,7 @@ impl Run<'_> {
         }
         let bytes = one_new_plan(&self.folder)?;
         let (consent, vault) = (&self.arguments.consent, &self.arguments.vault);
-        accept_in(&mut self.folder, &bytes, consent, vault, self.root.as_ref(), self.printer)?;
+        accept_in(&mut self.folder, &bytes, consent, vault, &mut self.root, self.printer)?;
         self.did = true;
         // What lay in the inbox before there was a plan belongs to it now.
         self.import()?;
