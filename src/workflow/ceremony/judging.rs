@@ -19,7 +19,6 @@ use super::gather::Gathered;
 use super::{CeremonyError, Missing, network_of, seed};
 use crate::crypto::ceremony_rsa::CeremonyRsa;
 use crate::crypto::digest::Sha256Digest;
-use crate::format::amount::Gwei;
 
 /// Audits a ceremony from whatever was gathered of it.
 ///
@@ -163,7 +162,7 @@ pub fn report_text(plan: &Plan, assembled: &Assembled, nonce: Option<u64>, files
     }
     for (position, amount) in parameters.amounts.iter().enumerate() {
         let name = if position == 0 { "deposit of each" } else { "" };
-        line(format!("{name:<18} {} ETH", Gwei::new(amount.get()).ether()));
+        line(format!("{name:<18} {amount}"));
     }
     if let Some(ssv) = plan.ssv() {
         line(format!("registered by      {}", ssv.owner.to_checksum()));

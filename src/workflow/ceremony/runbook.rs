@@ -7,7 +7,6 @@
 use dvkey_ceremony::agdkg::plan::Plan;
 
 use super::{network_of, withdrawal_addresses};
-use crate::format::amount::Gwei;
 
 const TEMPLATE: &str = include_str!("../../../ceremony/runbooks/ceremony.txt");
 /// The width of the text.
@@ -180,8 +179,7 @@ fn flush(paragraph: &mut String, pieces: &mut Vec<Piece>) {
 
 fn values(plan: &Plan) -> Vec<(&'static str, String)> {
     let parameters = plan.parameters();
-    let amounts: Vec<_> =
-        parameters.amounts.iter().map(|amount| format!("{} ETH", Gwei::new(amount.get()).ether())).collect();
+    let amounts: Vec<_> = parameters.amounts.iter().map(|amount| amount.to_string()).collect();
     let addresses: Vec<_> = withdrawal_addresses(plan).iter().map(|address| address.to_checksum()).collect();
     let mut values = vec![
         ("title", parameters.title.clone()),

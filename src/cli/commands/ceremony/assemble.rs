@@ -16,7 +16,6 @@ use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, printable};
 use crate::crypto::operator_key::OperatorPublicKey;
-use crate::format::amount::Gwei;
 use crate::format::ceremony_file::{CeremonyFile, short};
 use crate::format::network::Network;
 use crate::store::read::{EntryKind, Source, list_dir, read_bounded};
@@ -191,8 +190,7 @@ fn expected(arguments: &VerifyArguments, plan: &Plan, lines: &mut Vec<Line>) -> 
         given.sort_unstable();
         own.sort_unstable();
         let shown = |amounts: &[dvkey_ceremony::Gwei]| {
-            let ether: Vec<_> =
-                amounts.iter().map(|amount| format!("{} ETH", Gwei::new(amount.get()).ether())).collect();
+            let ether: Vec<_> = amounts.iter().map(|amount| amount.to_string()).collect();
             ether.join(" and ")
         };
         compare("each deposit", shown(&given), shown(&own));

@@ -13,7 +13,6 @@ use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::prompt;
 use crate::cli::ui::words::printable;
-use crate::format::amount::Gwei;
 use crate::format::ceremony_file::short;
 use crate::format::network::Network;
 use crate::workflow::ceremony::{network_of, total_of, withdrawal_addresses};
@@ -95,11 +94,10 @@ pub(super) fn page(plan: &Plan, with_card_words: bool) -> Vec<String> {
     let row = |name: &str, value: &str| folded(&format!("  {name:<13}"), value);
     lines.extend(row("hash", &short(plan.hash())));
     lines.extend(row("NETWORK", &format!("{name} (chain {}): {real}", parameters.chain_id)));
-    let amounts: Vec<_> =
-        parameters.amounts.iter().map(|amount| format!("{} ETH", Gwei::new(amount.get()).ether())).collect();
-    let total = Gwei::new(total_of(plan).get()).ether();
+    let amounts: Vec<_> = parameters.amounts.iter().map(|amount| amount.to_string()).collect();
+    let total = total_of(plan);
     lines.extend(row("validators", &plan.validators().to_string()));
-    lines.extend(row("AMOUNT", &format!("{} each, {total} ETH in all", amounts.join(" and "))));
+    lines.extend(row("AMOUNT", &format!("{} each, {total} in all", amounts.join(" and "))));
     for credentials in &parameters.credentials {
         let kind = credentials.to_bytes().first().copied().unwrap_or_default();
         let address = credentials.address().map(|address| address.to_checksum()).unwrap_or_default();
