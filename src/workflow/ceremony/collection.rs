@@ -18,9 +18,6 @@ use dvkey_ceremony::fault::{Check, Code, Culprit, Fault};
 use super::gather::Blob;
 use crate::format::ceremony_file::CeremonyFile;
 
-/// More certify files of one author than this are not kept: sealing is randomised, and somebody could make any number.
-const MOST_CERTIFIES: usize = 8;
-
 /// What became of a file that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taken {
@@ -132,14 +129,14 @@ impl Collection {
             CeremonyFile::Certify => {
                 let certify = SignedCertify::parse(plan, bytes)?;
                 let sender = certify.sender();
-                let same = self.certifies.iter().filter(|other| other.sender() == sender).count();
                 if self.certifies.iter().any(|other| *other == certify) {
                     return Ok(Taken::Known);
                 }
-                if same >= MOST_CERTIFIES {
+                // Of one author, the core keeps the same few files everywhere.
+                self.certifies.insert(certify.clone());
+                if !self.certifies.iter().any(|kept| *kept == certify) {
                     return Ok(Taken::TooMany);
                 }
-                self.certifies.insert(certify);
                 Taken::New(Some(sender))
             }
             CeremonyFile::Complaint => {
