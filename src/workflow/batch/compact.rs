@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dvkey_ceremony::message::NonceTooLarge;
 use dvkey_ceremony::{Address, Nonce};
 
-use super::shard::AllWork;
+use super::shard::{AllWork, RowState, Wanted};
 use super::status::{State, state};
 use super::writer::{PlanWriter, WritePlanError};
 use super::{LoadError, LoadedPlan, RowsByPlace};
@@ -109,7 +109,7 @@ pub fn compact(
     }
     let named = named(next, &owners)?;
     for ((network, owner), own) in &owners {
-        let is_refused = |(row, _): &(u32, u64)| matches!(state(work, *row), State::Refused { .. });
+        let is_refused = |(row, _): &(u32, u64)| matches!(work.rows.get(row), Some((RowState::Refused(_), _)));
         if !named.contains_key(&(*network, *owner)) && own.values().any(is_refused) {
             return Err(CompactError::NotNamed { owner: *owner, network: *network });
         }
@@ -169,8 +169,9 @@ fn renumber(
         nonces: None,
     };
     let mut taken = 0_u64;
-    for (nonce, (number, place)) in own {
-        let state = state(work, *number);
+    for (nonce, (_, place)) in own {
+        let row = places.at(*place)?;
+        let state = state(work, &Wanted::from(&row));
         if *nonce < first {
             outcome.registered = outcome.registered.saturating_add(1);
             if !matches!(state, State::Done) {
@@ -178,7 +179,6 @@ fn renumber(
             }
             continue;
         }
-        let row = places.at(*place)?;
         if matches!(state, State::Refused { .. }) {
             outcome.left_out.push((*nonce, row.keystore));
             continue;

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use dvkey_ceremony::{Address, Nonce, OperatorId};
+use dvkey_ceremony::{Address, Nonce, OperatorId, PublicKey};
 
-use super::shard::AllWork;
-use super::status::{Counts, State, state};
-use super::{LoadError, LoadedPlan, PlanCluster, RowsByPlace};
+use super::result::GROUP;
+use super::shard::{AllWork, Wanted};
+use super::status::{Counts, State, judged_states};
+use super::{LoadError, LoadedPlan, PlanCluster, ResultProblem, RowsByPlace};
 use crate::crypto::digest::{Sha256Digest, Sha256Running};
 use crate::format::keyshares::{self, Pieces, Writer};
 use crate::format::network::Network;
@@ -21,6 +22,7 @@ use crate::store::atomic::{Mode, Staged};
 use crate::store::output_dir::OutputDir;
 use crate::store::read::{ReadError, digest_of};
 use crate::store::write_error::WriteError;
+use crate::workflow::parallel::in_chunks;
 use crate::workflow::split::{KEYSHARES_FILE, OUTPUT_FILES};
 use crate::workflow::verify::check::{Check, Report, Verdict};
 use crate::workflow::verify::keyshares::{Expected, judge};
@@ -87,6 +89,8 @@ pub struct Gap {
     pub keystore: String,
     /// Why it was refused: code and reason. `None` for a row that is still to be done.
     pub refused: Option<(String, String)>,
+    /// What is wrong with its result, if it has one that is not right.
+    pub damaged: Option<ResultProblem>,
     /// How many rows behind it are done, and cannot be used yet.
     pub held_back: u32,
 }
@@ -138,6 +142,13 @@ struct Slot {
     row: u32,
     cluster: u32,
     place: u64,
+    public_key: [u8; PublicKey::BYTES],
+}
+
+impl Slot {
+    fn wanted(&self) -> Wanted {
+        Wanted { row: self.row, nonce: self.nonce, public_key: self.public_key }
+    }
 }
 
 /// Merges what there is.
@@ -155,7 +166,8 @@ pub fn merge(
     let mut places = RowsByPlace::open(plan)?;
     let names = Names::new(&owners);
     for ((network, owner), own) in owners.iter().zip(slots.chunk_by(|a, b| a.owner == b.owner)) {
-        let usable = usable(plan, work, (*network, *owner), own, &mut places, &mut merged)?;
+        let states = states(plan, work, own, request.jobs, &mut places)?;
+        let usable = usable(plan, states, (*network, *owner), own, &mut places, &mut merged)?;
         for pair in own.windows(2) {
             if let [earlier, later] = pair
                 && later.nonce.get() - earlier.nonce.get() > 1
@@ -174,7 +186,7 @@ pub fn merge(
     Ok(merged)
 }
 
-/// The owners, and all rows by owner and nonce: a few dozen bytes for each.
+/// The owners, and all rows by owner and nonce: some hundred bytes for each.
 fn in_order(plan: &LoadedPlan) -> Result<(Owners, Vec<Slot>), MergeError> {
     let mut numbers = BTreeMap::new();
     let mut rows = plan.rows()?;
@@ -188,7 +200,8 @@ fn in_order(plan: &LoadedPlan) -> Result<(Owners, Vec<Slot>), MergeError> {
     let mut rows = plan.rows()?;
     while let Some((place, row)) = rows.next_row()? {
         let owner = numbers.get(&(row.network, row.owner)).copied().unwrap_or_default();
-        slots.push(Slot { owner, nonce: row.nonce, row: row.row, cluster: row.cluster, place });
+        let Row { row, nonce, cluster, public_key, .. } = row;
+        slots.push(Slot { owner, nonce, row, cluster, place, public_key });
     }
     slots.sort_unstable_by_key(|slot| (slot.owner, slot.nonce));
     let owners: Vec<_> = numbers.into_keys().collect();
@@ -204,31 +217,47 @@ fn in_order(plan: &LoadedPlan) -> Result<(Owners, Vec<Slot>), MergeError> {
     Ok((owners, slots))
 }
 
+/// What an owner's rows have come to, each result judged before it may become a part of a file.
+fn states<'w>(
+    plan: &LoadedPlan,
+    work: &'w AllWork,
+    own: &[Slot],
+    jobs: usize,
+    places: &mut RowsByPlace<'_>,
+) -> Result<Vec<State<'w>>, LoadError> {
+    let mut states = Vec::with_capacity(own.len());
+    for slots in own.chunks(GROUP * jobs.max(1)) {
+        let rows = slots.iter().map(|slot| places.at(slot.place)).collect::<Result<Vec<_>, _>>()?;
+        states.extend(in_chunks(&rows, jobs, |rows| judged_states(plan, work, rows)));
+    }
+    Ok(states)
+}
+
 /// How many rows of an owner, from its first nonce on, have results. Notes the gap behind them.
 fn usable(
     plan: &LoadedPlan,
-    work: &AllWork,
+    states: Vec<State<'_>>,
     (network, owner): (Network, Address),
     own: &[Slot],
     places: &mut RowsByPlace<'_>,
     merged: &mut Merged,
 ) -> Result<usize, MergeError> {
     let mut gap: Option<(usize, Gap)> = None;
-    for (position, slot) in own.iter().enumerate() {
-        let state = state(work, slot.row);
+    for (position, (slot, state)) in own.iter().zip(states).enumerate() {
         merged.counts.count(&state);
         match (&state, &mut gap) {
             (State::Done, None) => {}
             (State::Done, Some((_, gap))) => gap.held_back = gap.held_back.saturating_add(1),
             (_, Some(_)) => {}
             (_, None) => {
-                let refused = match state {
-                    State::Refused { code, reason } => Some((code.to_owned(), reason.to_owned())),
-                    _ => None,
+                let (refused, damaged) = match state {
+                    State::Refused { code, reason } => (Some((code.to_owned(), reason.to_owned())), None),
+                    State::Damaged(problem) => (None, Some(problem)),
+                    State::Done | State::Pending => (None, None),
                 };
                 let keystore = plan.keystore_path(&places.at(slot.place)?).display().to_string();
                 let (nonce, row) = (slot.nonce, slot.row);
-                gap = Some((position, Gap { network, owner, nonce, row, keystore, refused, held_back: 0 }));
+                gap = Some((position, Gap { network, owner, nonce, row, keystore, refused, damaged, held_back: 0 }));
             }
         }
     }
@@ -363,10 +392,7 @@ impl File<'_> {
     }
 
     fn result(&self, slot: &Slot) -> Result<RowResult, MergeError> {
-        let result = self.work.result(slot.row).and_then(Result::ok);
-        let own =
-            |result: &RowResult| (result.plan, result.row, result.nonce) == (self.plan.hash, slot.row, slot.nonce);
-        result.filter(own).ok_or(MergeError::ChangedMeanwhile(slot.row))
+        self.work.result(&slot.wanted()).and_then(Result::ok).ok_or(MergeError::ChangedMeanwhile(slot.row))
     }
 
     fn keyshares(
@@ -393,7 +419,7 @@ impl File<'_> {
         staged: &mut Staged,
     ) -> Result<BTreeMap<Check, usize>, MergeError> {
         let read_back = |_: io::Error| MergeError::ReadBack(KEYSHARES_FILE);
-        let most = (super::result::GROUP * self.request.jobs.max(1)).min(512);
+        let most = (GROUP * self.request.jobs.max(1)).min(512);
         let mut pieces = Pieces::new(BufReader::new(staged.reader()?)).map_err(read_back)?;
         let mut held: BTreeMap<Check, usize> = BTreeMap::new();
         let mut seen = HashSet::new();
@@ -446,11 +472,12 @@ impl File<'_> {
         let mut places = RowsByPlace::open(self.plan)?;
         let validators = self.run.iter().map(|slot| {
             let row: Row = places.at(slot.place)?;
+            let result = self.result(slot)?;
             Ok::<_, MergeError>(ValidatorFacts {
-                public_key: format!("0x{}", hex::encode(row.public_key)),
-                nonce: row.nonce.get(),
+                public_key: format!("0x{}", hex::encode(result.public_key)),
+                nonce: result.nonce.get(),
                 keystore: name(&row.keystore),
-                password_reading: self.result(slot)?.password_reading,
+                password_reading: result.password_reading,
             })
         });
         let mut again = RowsByPlace::open(self.plan)?;

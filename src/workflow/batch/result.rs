@@ -4,6 +4,7 @@ use dvkey_ceremony::bls::{HeldKeys, PointError, SignedMessage};
 use dvkey_ceremony::share::{Sharing, SharingError, check_sharings};
 use dvkey_ceremony::{OwnerNonce, PublicKey, SharePublicKey, Signature, Threshold};
 
+use super::LoadedPlan;
 use crate::crypto::digest::Sha256Digest;
 use crate::format::keyshares::SharesData;
 use crate::format::operators::Cluster;
@@ -62,6 +63,27 @@ struct Parts {
     threshold: Threshold,
     signature: Signature,
     digest: [u8; 32],
+}
+
+/// Judges what was read for each of these rows of a plan.
+pub(super) fn judge_read<'a>(
+    plan: &LoadedPlan,
+    rows: impl Iterator<Item = &'a Row>,
+    read: &[Result<RowResult, ResultProblem>],
+) -> Vec<Result<(), ResultProblem>> {
+    let mut claims = Vec::with_capacity(read.len());
+    let held = HeldKeys::default();
+    for (row, result) in rows.zip(read) {
+        if let (Ok(result), Ok(cluster)) = (result, plan.cluster(row)) {
+            claims.push(Claim { plan: plan.hash, row, cluster: &cluster.cluster, result, held: &held });
+        }
+    }
+    let mut outcomes = judge_results(&claims).into_iter();
+    let outcome = |read: &Result<_, ResultProblem>| match read {
+        Ok(_) => outcomes.next().unwrap_or(Err(ResultProblem::NotAResult)),
+        Err(problem) => Err(problem.clone()),
+    };
+    read.iter().map(outcome).collect()
 }
 
 /// Judges every result; the outcomes come in the order of the claims.

@@ -4,12 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dvkey_ceremony::bls::HeldKeys;
 use dvkey_ceremony::dealer::DealerError;
 use dvkey_ceremony::{Dealer, OwnerNonce, PublicKey};
 
 use super::finish::Finisher;
-use super::result::{Claim, GROUP, judge_results};
+use super::result::{GROUP, judge_read};
 use super::shard::{RESULTS, RowState, ShardError, read_result, read_state};
 use super::{LoadError, LoadedPlan, ResultProblem, Shard};
 use crate::crypto::digest::Sha256Digest;
@@ -292,19 +291,7 @@ fn keep(
 
 fn judge_kept(plan: &LoadedPlan, folder: &Path, rows: &[(Row, Sha256Digest)]) -> Vec<Result<(), ResultProblem>> {
     let read: Vec<_> = rows.iter().map(|(row, digest)| read_result(folder, row.row, *digest)).collect();
-    let mut claims = Vec::with_capacity(rows.len());
-    let held = HeldKeys::default();
-    for ((row, _), result) in rows.iter().zip(&read) {
-        if let (Ok(result), Ok(cluster)) = (result, plan.cluster(row)) {
-            claims.push(Claim { plan: plan.hash, row, cluster: &cluster.cluster, result, held: &held });
-        }
-    }
-    let mut outcomes = judge_results(&claims).into_iter();
-    let outcome = |read: &Result<_, ResultProblem>| match read {
-        Ok(_) => outcomes.next().unwrap_or(Err(ResultProblem::NotAResult)),
-        Err(problem) => Err(problem.clone()),
-    };
-    read.iter().map(outcome).collect()
+    judge_read(plan, rows.iter().map(|(row, _)| row), &read)
 }
 
 /// Refuses a plan that was made from other files than are there now. Rows that are done need theirs no more, and the files

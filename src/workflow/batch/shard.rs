@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use dvkey_ceremony::{Nonce, PublicKey};
+
 use super::{FOLDER_START, LoadedPlan, ResultProblem};
 use crate::crypto::digest::Sha256Digest;
 use crate::format::journal::{self, Entry};
+use crate::format::plan::Row;
 use crate::format::row_result::{self, RowResult};
 use crate::store::lines::Lines;
 use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
@@ -135,9 +138,28 @@ pub fn read_result(folder: &Path, row: u32, digest: Sha256Digest) -> Result<RowR
     RowResult::parse(&bytes).map_err(|_| ResultProblem::NotAResult)
 }
 
+/// What a row's result must name.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// The row.
+    pub row: u32,
+    /// Its nonce.
+    pub nonce: Nonce,
+    /// Its validator, not decoded.
+    pub public_key: [u8; PublicKey::BYTES],
+}
+
+impl From<&Row> for Wanted {
+    fn from(row: &Row) -> Self {
+        Self { row: row.row, nonce: row.nonce, public_key: row.public_key }
+    }
+}
+
 /// The work of all shards that were found.
 #[derive(Debug)]
 pub struct AllWork {
+    /// The hash of the plan that it is the work of.
+    pub plan: Sha256Digest,
     /// The folders of shards.
     pub folders: Vec<PathBuf>,
     /// By row: what is said, and in which folder.
@@ -156,7 +178,7 @@ impl AllWork {
     /// [`ShardError`]; a row with two different results is one.
     pub fn read(work: &[PathBuf], plan: &LoadedPlan) -> Result<Self, ShardError> {
         let folders = find_folders(work)?;
-        let mut all = Self { folders, rows: HashMap::new(), damaged: Vec::new(), last: None };
+        let mut all = Self { plan: plan.hash, folders, rows: HashMap::new(), damaged: Vec::new(), last: None };
         for (number, folder) in all.folders.iter().enumerate() {
             let state = read_state(folder, plan.hash)?;
             all.damaged.extend(state.damaged.iter().map(|line| (folder.clone(), *line)));
@@ -180,12 +202,19 @@ impl AllWork {
         Ok(all)
     }
 
-    /// The result of a row that is done, if it is what the journal says; `None` for a row that is not done.
+    /// The result of a row that is done, if it is what the journal says and names this row's validator and nonce; `None`
+    /// for a row that is not done. Its shares and its signature are not judged here.
     #[must_use]
-    pub fn result(&self, row: u32) -> Option<Result<RowResult, ResultProblem>> {
-        let (RowState::Done(digest), folder) = self.rows.get(&row)? else { return None };
+    pub fn result(&self, of: &Wanted) -> Option<Result<RowResult, ResultProblem>> {
+        let (RowState::Done(digest), folder) = self.rows.get(&of.row)? else { return None };
         let folder = self.folders.get(usize::from(*folder))?;
-        Some(read_result(folder, row, *digest))
+        Some(read_result(folder, of.row, *digest).and_then(|result| {
+            let is_own = result.plan == self.plan
+                && result.row == of.row
+                && result.nonce == of.nonce
+                && result.public_key == of.public_key;
+            if is_own { Ok(result) } else { Err(ResultProblem::OtherRow) }
+        }))
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use dvkey_ceremony::{Address, OperatorId};
 
-use super::shard::{AllWork, RowState, ShardError};
+use super::result::judge_read;
+use super::shard::{AllWork, RowState, ShardError, Wanted};
 use super::{LoadError, LoadedPlan, ResultProblem};
 use crate::format::network::Network;
 use crate::format::plan::Row;
@@ -92,7 +93,7 @@ pub fn status(
     let mut status = Status { all: Counts::default(), groups: BTreeMap::new(), damaged_lines, last };
     let mut rows = plan.rows()?;
     while let Some((_, row)) = rows.next_row()? {
-        let state = state(work, row.row);
+        let state = state(work, &Wanted::from(&row));
         let operators = plan.cluster(&row)?.cluster.ids();
         status.all.count(&state);
         status.groups.entry((row.network, row.owner, operators)).or_default().count(&state);
@@ -101,9 +102,9 @@ pub fn status(
     Ok(status)
 }
 
-/// The state of a row, its result compared with the journal.
-pub(super) fn state(work: &AllWork, row: u32) -> State<'_> {
-    match work.rows.get(&row) {
+/// The state of a row, its result compared with the journal and with what the row wants.
+pub(super) fn state<'w>(work: &'w AllWork, row: &Wanted) -> State<'w> {
+    match work.rows.get(&row.row) {
         None => State::Pending,
         Some((RowState::Refused(refused), _)) => State::Refused { code: &refused.code, reason: &refused.reason },
         Some((RowState::Done(_), _)) => match work.result(row) {
@@ -112,4 +113,28 @@ pub(super) fn state(work: &AllWork, row: u32) -> State<'_> {
             None => State::Pending,
         },
     }
+}
+
+/// The states of these rows, every result judged as a stranger would.
+pub(super) fn judged_states<'w>(plan: &LoadedPlan, work: &'w AllWork, rows: &[Row]) -> Vec<State<'w>> {
+    let mut states = Vec::with_capacity(rows.len());
+    let (mut done, mut read) = (Vec::new(), Vec::new());
+    for row in rows {
+        let wanted = Wanted::from(row);
+        match work.result(&wanted) {
+            None => states.push(state(work, &wanted)),
+            Some(result) => {
+                states.push(State::Done);
+                done.push(row);
+                read.push(result);
+            }
+        }
+    }
+    let waiting = states.iter_mut().filter(|state| matches!(state, State::Done));
+    for (state, outcome) in waiting.zip(judge_read(plan, done.into_iter(), &read)) {
+        if let Err(problem) = outcome {
+            *state = State::Damaged(problem);
+        }
+    }
+    states
 }

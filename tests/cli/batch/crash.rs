@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::{OUT, batch, merge, merged, plan, public_key, run, service};
-use crate::{objects, stderr, stdout};
+use super::{OUT, batch, manifest, merge, merged, plan, public_key, run, service};
+use crate::{OWNER, objects, stderr, stdout};
 
 fn start(folder: &Path, options: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_dvkey"))
@@ -149,23 +149,47 @@ fn forged_results_are_judged() {
     let work = folder.join("work/shard-1-of-1");
     let path = work.join("results/row-000001.json");
     let text = fs::read_to_string(&path).unwrap();
-    // The shares of another row under this row's name.
-    let other = fs::read_to_string(work.join("results/row-000002.json")).unwrap();
-    let data = |text: &str| text.split("\"sharesData\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let forged = text.replace(&data(&text), &data(&other));
-    fs::write(&path, &forged).unwrap();
-    let digest = |text: &str| hex::encode(<sha2::Sha256 as sha2::Digest>::digest(text));
     let journal = fs::read_to_string(work.join("journal")).unwrap();
-    let line = journal.lines().find(|line| line.contains("\"row\":1,")).unwrap();
-    let body = line[17..].replace(&digest(&text), &digest(&forged));
-    fs::write(work.join("journal"), journal.replace(line, &format!("{} {body}", &digest(&body)[..16]))).unwrap();
-    // The merge verifies what it wrote before anybody may see it.
-    let assert = merge(folder, &["--out", "merged"]).assert().code(70);
-    assert!(stderr(&assert).contains("does not pass verification"), "{}", stderr(&assert));
-    assert!(!folder.join(OUT).exists());
+    let forge = |forged: &str| {
+        fs::write(&path, forged).unwrap();
+        let digest = |text: &str| hex::encode(<sha2::Sha256 as sha2::Digest>::digest(text));
+        let line = journal.lines().find(|line| line.contains("\"row\":1,")).unwrap();
+        let body = line[17..].replace(&digest(&text), &digest(forged));
+        fs::write(work.join("journal"), journal.replace(line, &format!("{} {body}", &digest(&body)[..16]))).unwrap();
+    };
+    let field = |text: &str, name: &str| {
+        text.split(&format!("\"{name}\":\"")).nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let other = fs::read_to_string(work.join("results/row-000002.json")).unwrap();
+    // A whole and valid result of another validator for this row's nonce: it holds by itself, and is not this row's.
+    let folder_2 = service(3);
+    let rows = [1, 3, 2]
+        .map(|n| format!("ks/keystore-{n}.json,operators.json,,{OWNER},{},hoodi,,\n", if n == 1 { "7" } else { "" }));
+    manifest(folder_2.path(), &rows.concat());
+    plan(folder_2.path());
+    run(folder_2.path(), &[]).assert().success();
+    let stranger = fs::read_to_string(folder_2.path().join("work/shard-1-of-1/results/row-000001.json")).unwrap();
+    let stranger = stranger.replace(&field(&stranger, "plan"), &field(&text, "plan"));
+    // The shares of another row under this row's name; and another row's signature alone.
+    let (mine, others) = (field(&text, "sharesData"), field(&other, "sharesData"));
+    let signature = text.replace(&mine, &format!("{}{}", &others[..194], &mine[194..]));
+    for (forged, problem) in [
+        (text.replace(&mine, &others), "do not make the validator key"),
+        (signature, "the signature does not hold"),
+        (stranger, "it is the result of something else"),
+    ] {
+        forge(&forged);
+        let _ = fs::remove_dir_all(folder.join("merged"));
+        let assert = merge(folder, &["--out", "merged"]).assert().code(5);
+        let said = stderr(&assert);
+        assert!(said.contains("gap at nonce 8") && said.contains(problem), "{problem}: {said}");
+        assert_eq!(merged(folder, OUT), [(7, public_key(1))]);
+    }
+    let assert = batch(folder, &["status", "plan.jsonl", "--work", "work"]).assert().code(5);
+    assert!(stdout(&assert).contains("it is the result of something else"), "{}", stdout(&assert));
     let assert = run(folder, &[]).assert().success();
     assert!(stderr(&assert).contains("the result of row 1 is not kept"), "{}", stderr(&assert));
-    merge(folder, &["--out", "merged"]).assert().success();
+    merge(folder, &["--out", "merged", "--force"]).assert().success();
     assert_eq!(merged(folder, OUT).len(), 3);
 }
 

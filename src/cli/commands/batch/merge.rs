@@ -139,8 +139,9 @@ fn show_file(file: &MergedFile, printer: &Printer) {
 fn show_gaps(merged: &Merged, printer: &Printer) {
     let most = if printer.verbose() { usize::MAX } else { SHOWN };
     for (position, gap) in merged.gaps.iter().enumerate() {
-        let Gap { network, owner, nonce, row, keystore, refused, held_back } = gap;
+        let Gap { network, owner, nonce, row, keystore, refused, damaged, held_back } = gap;
         let (code, reason) = refused.as_ref().map(|(code, reason)| (code.as_str(), reason.as_str())).unzip();
+        let problem = damaged.as_ref().map(ToString::to_string);
         printer.object(&JsonGap {
             schema: SCHEMA,
             event: "gap",
@@ -151,15 +152,16 @@ fn show_gaps(merged: &Merged, printer: &Printer) {
             keystore,
             state: if refused.is_some() { "refused" } else { "pending" },
             code,
-            reason,
+            reason: reason.or(problem.as_deref()),
             held_back: *held_back,
         });
         if printer.json() || position >= most {
             continue;
         }
-        let why = match refused {
-            Some((code, reason)) => format!("was refused ({code}): {reason}"),
-            None => "is still to be done".to_owned(),
+        let why = match (refused, damaged) {
+            (Some((code, reason)), _) => format!("was refused ({code}): {reason}"),
+            (None, Some(problem)) => format!("has a result that is not right, and is still to be done: {problem}"),
+            (None, None) => "is still to be done".to_owned(),
         };
         printer.warning(&format!(
             "gap at nonce {nonce} of {owner} on {network}: row {row}, {}, {}",
