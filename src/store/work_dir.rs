@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this file is a door through which results are written")]
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -154,7 +154,7 @@ impl WorkDir {
             .open(&path)
             .map_err(|error| WriteError::from_io(&path, error))?;
         self.dir.sync()?;
-        Ok(Log { file, path })
+        Ok(Log { file, path, is_torn: false })
     }
 }
 
@@ -163,6 +163,8 @@ impl WorkDir {
 pub struct Log {
     file: File,
     path: PathBuf,
+    /// Whether a part of a line may stand at its end, so that what is appended would not be told from it.
+    is_torn: bool,
 }
 
 impl Log {
@@ -186,15 +188,23 @@ impl Log {
         if keep < length { self.file.set_len(keep).map_err(failed) } else { Ok(()) }
     }
 
-    /// Appends whole lines and makes them durable. Interrupts wait meanwhile.
+    /// Appends whole lines and makes them durable, or else takes them back. Interrupts wait meanwhile.
     ///
     /// # Errors
-    /// [`WriteError`]; a part may have been appended.
+    /// [`WriteError`]; nothing was appended. Where a part could not be taken back, nothing is appended any more, since the
+    /// next line would be glued to it.
     pub fn append(&mut self, lines: &[u8]) -> Result<(), WriteError> {
-        let failed = |error| WriteError::from_io(&self.path, error);
+        let Self { file, path, is_torn } = self;
+        let failed = |error| WriteError::from_io(path, error);
+        if *is_torn {
+            return Err(failed(io::Error::other("an earlier line could not be taken back")));
+        }
         critical(|| {
-            self.file.write_all(lines).map_err(failed)?;
-            self.file.sync_data().map_err(failed)
+            let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
+            file.write_all(lines).and_then(|()| file.sync_data()).map_err(|error| {
+                *is_torn = file.set_len(length).and_then(|()| file.sync_data()).is_err();
+                failed(error)
+            })
         })
     }
 }
@@ -245,5 +255,16 @@ mod tests {
             log.append(b"more\n").unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{kept}more\n"));
         }
+    }
+
+    /// A device that is always full, and cannot be cut off either.
+    #[test]
+    fn a_log_that_may_be_torn_takes_no_more() {
+        let outer = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/full", outer.path().join("log")).unwrap();
+        let mut log = WorkDir::open(outer.path()).unwrap().log("log").unwrap();
+        assert!(matches!(log.append(b"one\n"), Err(WriteError::NoSpace { .. })));
+        let again = log.append(b"two\n").unwrap_err();
+        assert!(!matches!(again, WriteError::NoSpace { .. }), "it was tried again: {again}");
     }
 }

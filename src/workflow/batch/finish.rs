@@ -48,6 +48,8 @@ pub(super) struct Finisher<'a> {
     saved: Mutex<Instant>,
     journal: Mutex<Log>,
     failure: Mutex<Option<RunError>>,
+    /// Whether rows could not be saved: none after them are.
+    broken: AtomicBool,
     stopped: AtomicBool,
     pub(super) done: AtomicU32,
     pub(super) refused: AtomicU32,
@@ -67,6 +69,7 @@ impl<'a> Finisher<'a> {
             saved: Mutex::new(Instant::now()),
             journal: Mutex::new(journal),
             failure: Mutex::new(None),
+            broken: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             done: AtomicU32::new(0),
             refused: AtomicU32::new(0),
@@ -151,13 +154,18 @@ impl<'a> Finisher<'a> {
     fn work(&self) {
         while !lock(&self.waiting).is_empty() {
             let Ok(mut journal) = self.journal.try_lock() else { return };
+            if self.broken.load(Ordering::Relaxed) {
+                return;
+            }
             let group: Vec<_> = {
                 let mut waiting = lock(&self.waiting);
                 let count = waiting.len().min(GROUP);
                 waiting.drain(..count).collect()
             };
             if let Err(error) = self.finish(group, &mut journal) {
+                self.broken.store(true, Ordering::Relaxed);
                 self.fail(error);
+                return;
             }
             *lock(&self.saved) = Instant::now();
         }

@@ -256,6 +256,51 @@ fn disks_that_say_no() {
     assert_eq!(merged(folder, OUT).len(), 60);
 }
 
+/// The disk fills up in the middle of a journal's line: the line is taken back, and nothing is glued to what was left.
+#[test]
+fn a_line_that_does_not_fit_is_taken_back() {
+    let folder = service(60);
+    let folder = folder.path();
+    plan(folder);
+    let hash = fs::read_to_string(folder.join("plan.jsonl")).unwrap();
+    let hash = crate::objects(hash.lines().last().unwrap())[0]["sha256"].as_str().unwrap().to_owned();
+    let disk = folder.join("disk");
+    fs::create_dir(&disk).unwrap();
+    let mount = |options: &str| {
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&disk).status();
+        mount.is_ok_and(|status| status.success())
+    };
+    if !mount("size=160k") {
+        eprintln!("SKIPPED: a full disk can be made by root only");
+        return;
+    }
+    let _unmount = Unmount(&disk);
+    let line = |body: String| {
+        let sum = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&body));
+        format!("{} {body}\n", &sum[..16])
+    };
+    let refused = |reason: usize| {
+        let reason = "x".repeat(reason);
+        line(format!(r#"{{"row":59,"refused":"x.y","reason":"{reason}","at":"2026-11-21T08:00:00.000Z"}}"#))
+    };
+    // Forty bytes are left of the journal's last page.
+    let mut before = line(format!(r#"{{"journal":"dvkey.batch-journal/1","plan":"{hash}","shard":1,"of":1}}"#));
+    before += &refused(4096 - 40 - before.len() - refused(0).len());
+    assert_eq!(before.len(), 4056);
+    fs::create_dir_all(disk.join("work/shard-1-of-1")).unwrap();
+    let journal = disk.join("work/shard-1-of-1/journal");
+    fs::write(&journal, &before).unwrap();
+    let assert = run(folder, &["--work", "disk/work"]).assert().code(6);
+    assert!(stderr(&assert).contains("code: output.no-space "), "{}", stderr(&assert));
+    let after = fs::read_to_string(&journal).unwrap();
+    assert!(after.starts_with(&before) && after.ends_with('\n'), "a part of a line was left: {after}");
+    assert!(mount("remount,size=16m"));
+    let assert = run(folder, &["--work", "disk/work"]).assert().success();
+    assert!(!stderr(&assert).contains("damaged"), "{}", stderr(&assert));
+    merge(folder, &["--work", "disk/work", "--out", "merged"]).assert().success();
+    assert_eq!(merged(folder, OUT).len(), 60);
+}
+
 struct Unmount<'a>(&'a Path);
 
 impl Drop for Unmount<'_> {
