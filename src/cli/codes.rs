@@ -98,6 +98,8 @@ codes! {
     BatchNoWork = "batch.no-work", Refused;
     BatchTwoResults = "batch.two-results", Refused;
     BatchNextNonce = "batch.next-nonce", Refused;
+    BatchNonceClash = "batch.nonce-clash", Refused;
+    BatchSuperseded = "batch.superseded", Refused;
     BatchRefused = "batch.refused", Refused;
     BatchUnfinished = "batch.unfinished", Unfinished;
     CeremonyFolder = "ceremony.folder", Refused;

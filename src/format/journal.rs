@@ -1,11 +1,20 @@
 //! The journal of a batch's shard: one line for every row that is done or refused, each with a checksum of its own.
 //!
 //! A line is 16 hexadecimal digits, a blank, and a JSON object; the digits are the first 8 bytes of the object's
-//! SHA-256. Lines are only ever appended; the last line about a row counts.
+//! SHA-256. Lines are only ever appended; the last line about a row counts. The objects are, by their first field:
+//!
+//! | object | says |
+//! |---|---|
+//! | `journal`, `plan`, `shard`, `of` | whose journal it is |
+//! | `row`, `done`, `at` | the row has its result, with that SHA-256 |
+//! | `row`, `refused`, `reason`, `at` | the row was refused |
+//! | `superseded`, `network`, `owner`, `from`, `at` | from that nonce on, the owner's rows are another plan's |
 
+use dvkey_ceremony::{Address, Nonce};
 use serde::Serialize;
 
 use super::json::{self, Field};
+use super::network::Network;
 use crate::crypto::digest::Sha256Digest;
 
 /// The name of the file in its shard's folder.
@@ -19,6 +28,27 @@ pub const MAX_LINE: u64 = 64 << 10;
 
 /// The longest reason that is written, in characters.
 const MAX_REASON: usize = 1000;
+
+/// A decision about the rows of one owner: from a nonce on, another plan has them, and this one has them no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Superseded {
+    /// Where.
+    pub network: Network,
+    /// Whose.
+    pub owner: Address,
+    /// The first nonce that is taken from the plan; all behind it are taken, too.
+    pub from: Nonce,
+    /// The hash of the plan that has the rows now.
+    pub by: Sha256Digest,
+}
+
+impl Superseded {
+    /// Whether it takes this nonce.
+    #[must_use]
+    pub fn takes(&self, network: Network, owner: Address, nonce: Nonce) -> bool {
+        (self.network, self.owner) == (network, owner) && self.from <= nonce
+    }
+}
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +82,13 @@ pub enum Entry {
         /// When, in UTC.
         at: String,
     },
+    /// Another plan was made for these rows.
+    Superseded {
+        /// Which rows, and by which plan.
+        rows: Superseded,
+        /// When, in UTC.
+        at: String,
+    },
 }
 
 /// A line that does not say what it said when it was written.
@@ -65,6 +102,7 @@ enum Written<'a> {
     Opened { journal: &'a str, plan: String, shard: u32, of: u32 },
     Done { row: u32, done: String, at: &'a str },
     Refused { row: u32, refused: &'a str, reason: String, at: &'a str },
+    Superseded { superseded: String, network: &'a str, owner: String, from: u16, at: &'a str },
 }
 
 impl Entry {
@@ -82,6 +120,13 @@ impl Entry {
                 let reason = reason.chars().take(MAX_REASON).collect();
                 Written::Refused { row: *row, refused: code, reason, at }
             }
+            Self::Superseded { rows: Superseded { network, owner, from, by }, at } => Written::Superseded {
+                superseded: by.to_string(),
+                network: network.name(),
+                owner: owner.to_checksum(),
+                from: from.get(),
+                at,
+            },
         })?;
         Ok(format!("{} {text}\n", checksum(&text)))
     }
@@ -108,6 +153,12 @@ fn read(root: &Field<'_>) -> Option<Entry> {
         let plan = Sha256Digest::from_hex(&text("plan")?)?;
         return (schema == SCHEMA).then_some(Entry::Opened { plan, shard: number("shard")?, of: number("of")? });
     }
+    if let Some(by) = text("superseded") {
+        let by = Sha256Digest::from_hex(&by)?;
+        let (network, owner) = (text("network")?.parse().ok()?, text("owner")?.parse().ok()?);
+        let from = Nonce::try_from(u64::from(number("from")?)).ok()?;
+        return Some(Entry::Superseded { rows: Superseded { network, owner, from, by }, at: text("at")? });
+    }
     let (row, at) = (number("row")?, text("at")?);
     match text("done") {
         Some(result) => Some(Entry::Done { row, result: Sha256Digest::from_hex(&result)?, at }),
@@ -123,13 +174,22 @@ fn checksum(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn entries() -> [Entry; 3] {
+    fn entries() -> [Entry; 4] {
         let digest = Sha256Digest::of(b"x");
         let at = || "2026-11-21T04:00:00.000Z".to_owned();
         [
             Entry::Opened { plan: digest, shard: 2, of: 3 },
             Entry::Done { row: 17, result: digest, at: at() },
             Entry::Refused { row: 18, code: "keystore.wrong-password".into(), reason: "a\nb \"c\"".into(), at: at() },
+            Entry::Superseded {
+                rows: Superseded {
+                    network: Network::Hoodi,
+                    owner: Address::from_bytes([7; 20]),
+                    from: Nonce::from(10),
+                    by: digest,
+                },
+                at: at(),
+            },
         ]
     }
 

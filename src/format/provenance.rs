@@ -172,6 +172,8 @@ pub struct Claims {
     pub threshold: u64,
     /// The operators' ids.
     pub operators: Vec<u64>,
+    /// The hash of the batch's plan, where it was made by one.
+    pub plan: Option<String>,
     /// The validators' public keys and nonces.
     pub validators: Vec<(String, u64)>,
 }
@@ -247,6 +249,7 @@ impl Claims {
             first_nonce: root.get("firstNonce")?.integer()?,
             threshold: root.get("threshold")?.integer()?,
             operators,
+            plan: root.optional("plan")?.map(|plan| plan.text().map(str::to_owned)).transpose()?,
             validators,
         })
     }

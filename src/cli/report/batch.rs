@@ -114,6 +114,8 @@ impl Failure {
             MergeError::Plan(error) => Self::batch_load(error),
             MergeError::NonceTwice { .. } => Self::new(Code::BatchPlan, error.to_string()),
             MergeError::Read(error) => Self::read(Code::FileUnreadable, error),
+            MergeError::Clash(_) => Self::new(Code::BatchNonceClash, error.to_string())
+                .hint("nothing was written; decide for one of them: each nonce registers one validator"),
             MergeError::Write(error) => Self::write(error),
             MergeError::ChangedMeanwhile(_) => {
                 Self::new(Code::BatchUnfinished, error.to_string()).hint("run the shard of this row again, then merge")

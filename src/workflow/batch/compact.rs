@@ -1,6 +1,7 @@
 //! Closes gaps by decision: a new plan for the rows that are not registered yet, without those that were refused.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use dvkey_ceremony::message::NonceTooLarge;
 use dvkey_ceremony::{Address, Nonce};
@@ -10,9 +11,12 @@ use super::status::{State, state};
 use super::writer::{PlanWriter, WritePlanError};
 use super::{LoadError, LoadedPlan, RowsByPlace};
 use crate::crypto::digest::Sha256Digest;
+use crate::format::journal::{self, Entry, Superseded};
 use crate::format::network::Network;
 use crate::format::plan::{Header, Row};
 use crate::store::atomic::Staged;
+use crate::store::work_dir::{Lock, Log, WorkDir};
+use crate::store::write_error::WriteError;
 
 /// The nonce that an owner's next registration has on chain.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +36,8 @@ pub struct Renumbered {
     pub network: Network,
     /// Whose.
     pub owner: Address,
+    /// The nonce of its next registration: this plan's rows from there on are the new plan's.
+    pub next: Nonce,
     /// Rows with lower nonces, which count as registered.
     pub registered: u32,
     /// Nonces of such rows that have no result.
@@ -85,6 +91,43 @@ pub enum CompactError {
     /// The plan could not be written.
     #[error(transparent)]
     Write(#[from] WritePlanError),
+}
+
+/// The journals of an old plan, each locked, to be told that a new one has its rows.
+pub struct OldJournals(Vec<(Log, Lock)>);
+
+impl OldJournals {
+    /// Keeps runs of the old plan out, and opens its journals for writing.
+    ///
+    /// # Errors
+    /// [`WriteError`]: a folder that may not be written to, or that a run is at work in.
+    pub fn open(work: &AllWork) -> Result<Self, WriteError> {
+        let open = |folder: &PathBuf| {
+            let folder = WorkDir::open(folder)?;
+            let lock = folder.lock()?;
+            let mut log = folder.log(journal::FILE_NAME)?;
+            log.drop_unfinished_line()?;
+            Ok((log, lock))
+        };
+        Ok(Self(work.folders.iter().map(open).collect::<Result<_, WriteError>>()?))
+    }
+
+    /// Writes into each what the new plan has taken. To be done before the new plan is seen by anybody: without it, both
+    /// would use the same nonces.
+    ///
+    /// # Errors
+    /// [`WritePlanError`]; the rows may be taken from some of the journals, which the next try makes good.
+    pub fn supersede(&mut self, compacted: &Compacted, at: &str) -> Result<(), WritePlanError> {
+        let mut lines = String::new();
+        for Renumbered { network, owner, next, .. } in &compacted.owners {
+            let rows = Superseded { network: *network, owner: *owner, from: *next, by: compacted.hash };
+            lines += &Entry::Superseded { rows, at: at.to_owned() }.to_line()?;
+        }
+        for (log, _) in &mut self.0 {
+            log.append(lines.as_bytes())?;
+        }
+        Ok(())
+    }
 }
 
 /// The rows of one owner by nonce, with the places of their lines.
@@ -163,6 +206,7 @@ fn renumber(
     let mut outcome = Renumbered {
         network,
         owner,
+        next: first,
         registered: 0,
         registered_without_result: Vec::new(),
         left_out: Vec::new(),

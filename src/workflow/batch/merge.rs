@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use dvkey_ceremony::{Address, Nonce, OperatorId, PublicKey};
 
+use super::others::{self, Clash};
 use super::result::GROUP;
 use super::shard::{AllWork, Wanted};
 use super::status::{Counts, State, judged_states};
 use super::{LoadError, LoadedPlan, PlanCluster, ResultProblem, RowsByPlace};
 use crate::crypto::digest::{Sha256Digest, Sha256Running};
+use crate::format::journal::Superseded;
 use crate::format::keyshares::{self, Pieces, Writer};
 use crate::format::network::Network;
 use crate::format::plan::Row;
@@ -47,6 +49,8 @@ pub struct Merged {
     pub gaps: Vec<Gap>,
     /// Nonces that the plan itself passes over.
     pub holes: Vec<super::plan::Hole>,
+    /// What other plans have taken from this one, and was not merged.
+    pub superseded: Vec<Superseded>,
     /// All rows of the plan.
     pub counts: Counts,
 }
@@ -112,6 +116,9 @@ pub enum MergeError {
     /// Reading failed.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// Files of another plan are there, and would use a nonce once more.
+    #[error(transparent)]
+    Clash(#[from] Clash),
     /// Writing failed.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -162,9 +169,17 @@ pub fn merge(
     heard: &dyn Fn(&MergedFile),
 ) -> Result<Merged, MergeError> {
     let (owners, slots) = in_order(plan)?;
-    let mut merged = Merged { files: Vec::new(), gaps: Vec::new(), holes: Vec::new(), counts: Counts::default() };
+    let mut merged = Merged {
+        files: Vec::new(),
+        gaps: Vec::new(),
+        holes: Vec::new(),
+        superseded: Vec::new(),
+        counts: Counts::default(),
+    };
+    let others = others::find(&request.out, plan.hash)?;
     let mut places = RowsByPlace::open(plan)?;
     let names = Names::new(&owners);
+    let mut all = Vec::new();
     for ((network, owner), own) in owners.iter().zip(slots.chunk_by(|a, b| a.owner == b.owner)) {
         let states = states(plan, work, own, request.jobs, &mut places)?;
         let usable = usable(plan, states, (*network, *owner), own, &mut places, &mut merged)?;
@@ -176,8 +191,20 @@ pub fn merge(
                 merged.holes.push(super::plan::Hole { network: *network, owner: *owner, first, last });
             }
         }
-        for run in runs(plan, owner, own.get(..usable).unwrap_or_default())? {
-            let file = File { plan, work, request, network: *network, owner: *owner, run };
+        let found = runs(plan, owner, own.get(..usable).unwrap_or_default())?;
+        for run in &found {
+            if let [first, ..] = run.as_slice()
+                && let Some(last) = run.last()
+            {
+                others.must_not_have(*network, *owner, first.nonce, last.nonce)?;
+            }
+        }
+        all.push((*network, *owner, found));
+    }
+    // Nothing is written before all of it is known to go with what is there.
+    for (network, owner, runs) in all {
+        for run in runs {
+            let file = File { plan, work, request, network, owner, run };
             let file = file.make(&names)?;
             heard(&file);
             merged.files.push(file);
@@ -243,9 +270,16 @@ fn usable(
     merged: &mut Merged,
 ) -> Result<usize, MergeError> {
     let mut gap: Option<(usize, Gap)> = None;
+    let mut end = own.len();
     for (position, (slot, state)) in own.iter().zip(states).enumerate() {
         merged.counts.count(&state);
         match (&state, &mut gap) {
+            (State::Superseded(by), _) => {
+                if position < end {
+                    end = position;
+                    merged.superseded.push(*by);
+                }
+            }
             (State::Done, None) => {}
             (State::Done, Some((_, gap))) => gap.held_back = gap.held_back.saturating_add(1),
             (_, Some(_)) => {}
@@ -253,7 +287,7 @@ fn usable(
                 let (refused, damaged) = match state {
                     State::Refused { code, reason } => (Some((code.to_owned(), reason.to_owned())), None),
                     State::Damaged(problem) => (None, Some(problem)),
-                    State::Done | State::Pending => (None, None),
+                    State::Done | State::Pending | State::Superseded(_) => (None, None),
                 };
                 let keystore = plan.keystore_path(&places.at(slot.place)?).display().to_string();
                 let (nonce, row) = (slot.nonce, slot.row);
@@ -262,7 +296,7 @@ fn usable(
         }
     }
     Ok(match gap {
-        None => own.len(),
+        None => end,
         Some((position, gap)) => {
             merged.gaps.push(gap);
             position

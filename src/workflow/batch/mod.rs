@@ -13,6 +13,7 @@
 pub mod compact;
 mod finish;
 pub mod merge;
+mod others;
 pub mod plan;
 mod result;
 pub mod run;

@@ -16,7 +16,7 @@ use crate::crypto::kdf::KdfLimits;
 use crate::crypto::kdf::self_test::Tested;
 use crate::crypto::password::{Password, Reading};
 use crate::crypto::random::{self, NoRandomness};
-use crate::format::journal::{self, Entry};
+use crate::format::journal::{self, Entry, Superseded};
 use crate::format::keystore::{MAX_BYTES, UnlockError, Unlocked};
 use crate::format::plan::Row;
 use crate::machine::memory::Budget;
@@ -117,13 +117,16 @@ pub struct Outcome {
     pub done: u32,
     /// Refused.
     pub refused: u32,
+    /// Not done, because another plan has them.
+    pub superseded: u32,
 }
 
 impl Outcome {
     /// Rows that were not tried.
     #[must_use]
     pub fn pending(&self) -> u32 {
-        self.rows.saturating_sub(self.kept).saturating_sub(self.done).saturating_sub(self.refused)
+        let settled = [self.kept, self.done, self.refused, self.superseded];
+        settled.into_iter().fold(self.rows, u32::saturating_sub)
     }
 }
 
@@ -210,9 +213,13 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
     for line in &state.damaged {
         (ports.events)(Event::DamagedLine(*line));
     }
-    let done = keep(plan, request.shard, folder.path(), state.rows, ports)?;
-    let kept = u32::try_from(done.len()).unwrap_or(u32::MAX);
-    let rows = request.shard.rows(plan.rows);
+    let mut done = keep(plan, request.shard, folder.path(), state.rows, ports)?;
+    let taken = taken(plan, request.shard, &state.superseded)?;
+    done.retain(|row| !taken.contains(row));
+    let number = |rows: &HashSet<u32>| u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    let (kept, superseded, rows) = (number(&done), number(&taken), request.shard.rows(plan.rows));
+    // Nothing is left to do for either.
+    done.extend(taken);
     must_be_unchanged(plan, request.shard, &done)?;
 
     let mut journal = folder.log(journal::FILE_NAME)?;
@@ -221,7 +228,7 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
         let (shard, of) = (request.shard.number(), request.shard.of());
         journal.append(Entry::Opened { plan: plan.hash, shard, of }.to_line()?.as_bytes())?;
     }
-    (ports.events)(Event::Begin { kept, left: rows.saturating_sub(kept) });
+    (ports.events)(Event::Begin { kept, left: rows.saturating_sub(kept).saturating_sub(superseded) });
     let dealers = dealers(plan)?;
     let finisher = Finisher::new(plan, ports, results, journal);
     let mut all = plan.rows()?;
@@ -236,7 +243,22 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
         open_all(&keystores, 0..keystores.len(), resources, &client);
     }
     let (done, refused) = finisher.close()?;
-    Ok(Outcome { rows, kept, done, refused })
+    Ok(Outcome { rows, kept, done, refused, superseded })
+}
+
+/// The rows of the shard that another plan has.
+fn taken(plan: &LoadedPlan, shard: Shard, superseded: &[Superseded]) -> Result<HashSet<u32>, LoadError> {
+    let mut taken = HashSet::new();
+    if superseded.is_empty() {
+        return Ok(taken);
+    }
+    let mut rows = plan.rows()?;
+    while let Some((_, row)) = rows.next_row()? {
+        if shard.has(row.row) && superseded.iter().any(|by| by.takes(row.network, row.owner, row.nonce)) {
+            taken.insert(row.row);
+        }
+    }
+    Ok(taken)
 }
 
 fn dealers(plan: &LoadedPlan) -> Result<Vec<Dealer>, DealerError> {

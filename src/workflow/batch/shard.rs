@@ -7,7 +7,7 @@ use dvkey_ceremony::{Nonce, PublicKey};
 
 use super::{FOLDER_START, LoadedPlan, ResultProblem};
 use crate::crypto::digest::Sha256Digest;
-use crate::format::journal::{self, Entry};
+use crate::format::journal::{self, Entry, Superseded};
 use crate::format::plan::Row;
 use crate::format::row_result::{self, RowResult};
 use crate::store::lines::Lines;
@@ -21,6 +21,8 @@ pub(super) const RESULTS: &str = "results";
 pub struct ShardState {
     /// The rows that are done or refused.
     pub rows: HashMap<u32, RowState>,
+    /// What other plans have taken from this one.
+    pub superseded: Vec<Superseded>,
     /// The numbers of damaged lines. What they said is done again.
     pub damaged: Vec<u64>,
     /// Whether a line names this plan.
@@ -117,6 +119,10 @@ pub fn read_state(folder: &Path, plan: Sha256Digest) -> Result<ShardState, Shard
                 state.rows.insert(row, RowState::Refused(Box::new(RefusedRow { code, reason })));
                 state.last = Some(at);
             }
+            Ok(Entry::Superseded { rows, at }) => {
+                state.superseded.push(rows);
+                state.last = Some(at);
+            }
             Err(_) => state.damaged.push(number),
         }
     }
@@ -164,6 +170,8 @@ pub struct AllWork {
     pub folders: Vec<PathBuf>,
     /// By row: what is said, and in which folder.
     pub rows: HashMap<u32, (RowState, u16)>,
+    /// What other plans have taken from this one, the lowest nonces first.
+    pub superseded: Vec<Superseded>,
     /// Damaged lines, by folder.
     pub damaged: Vec<(PathBuf, u64)>,
     /// When the last entry was written.
@@ -178,11 +186,19 @@ impl AllWork {
     /// [`ShardError`]; a row with two different results is one.
     pub fn read(work: &[PathBuf], plan: &LoadedPlan) -> Result<Self, ShardError> {
         let folders = find_folders(work)?;
-        let mut all = Self { plan: plan.hash, folders, rows: HashMap::new(), damaged: Vec::new(), last: None };
+        let mut all = Self {
+            plan: plan.hash,
+            folders,
+            rows: HashMap::new(),
+            superseded: Vec::new(),
+            damaged: Vec::new(),
+            last: None,
+        };
         for (number, folder) in all.folders.iter().enumerate() {
             let state = read_state(folder, plan.hash)?;
             all.damaged.extend(state.damaged.iter().map(|line| (folder.clone(), *line)));
             all.last = all.last.take().max(state.last);
+            all.superseded.extend(state.superseded);
             let own = u16::try_from(number).unwrap_or(u16::MAX);
             for (row, found) in state.rows {
                 match (all.rows.get(&row), &found) {
@@ -199,6 +215,8 @@ impl AllWork {
                 }
             }
         }
+        all.superseded.sort_by_key(|taken| (taken.network, taken.owner, taken.from, taken.by.to_string()));
+        all.superseded.dedup();
         Ok(all)
     }
 

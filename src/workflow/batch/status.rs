@@ -7,6 +7,7 @@ use dvkey_ceremony::{Address, OperatorId};
 use super::result::judge_read;
 use super::shard::{AllWork, RowState, ShardError, Wanted};
 use super::{LoadError, LoadedPlan, ResultProblem};
+use crate::format::journal::Superseded;
 use crate::format::network::Network;
 use crate::format::plan::Row;
 
@@ -19,13 +20,15 @@ pub struct Counts {
     pub pending: u32,
     /// Refused.
     pub refused: u32,
+    /// Taken by another plan.
+    pub superseded: u32,
 }
 
 impl Counts {
     /// All of them.
     #[must_use]
     pub fn rows(self) -> u32 {
-        self.done.saturating_add(self.pending).saturating_add(self.refused)
+        self.done.saturating_add(self.pending).saturating_add(self.refused).saturating_add(self.superseded)
     }
 
     pub(super) fn count(&mut self, state: &State<'_>) {
@@ -33,6 +36,7 @@ impl Counts {
             State::Done => &mut self.done,
             State::Pending | State::Damaged(_) => &mut self.pending,
             State::Refused { .. } => &mut self.refused,
+            State::Superseded(_) => &mut self.superseded,
         };
         *counter = counter.saturating_add(1);
     }
@@ -54,6 +58,8 @@ pub enum State<'a> {
         /// The error in words.
         reason: &'a str,
     },
+    /// Another plan has it.
+    Superseded(Superseded),
 }
 
 /// The state of a batch.
@@ -93,13 +99,19 @@ pub fn status(
     let mut status = Status { all: Counts::default(), groups: BTreeMap::new(), damaged_lines, last };
     let mut rows = plan.rows()?;
     while let Some((_, row)) = rows.next_row()? {
-        let state = state(work, &Wanted::from(&row));
+        let state = taken(work, &row).unwrap_or_else(|| state(work, &Wanted::from(&row)));
         let operators = plan.cluster(&row)?.cluster.ids();
         status.all.count(&state);
         status.groups.entry((row.network, row.owner, operators)).or_default().count(&state);
         heard(&row, &state);
     }
     Ok(status)
+}
+
+/// Whether another plan has the row, whatever else is known of it.
+fn taken<'w>(work: &'w AllWork, row: &Row) -> Option<State<'w>> {
+    let taken = work.superseded.iter().find(|taken| taken.takes(row.network, row.owner, row.nonce))?;
+    Some(State::Superseded(*taken))
 }
 
 /// The state of a row, its result compared with the journal and with what the row wants.
@@ -121,6 +133,10 @@ pub(super) fn judged_states<'w>(plan: &LoadedPlan, work: &'w AllWork, rows: &[Ro
     let (mut done, mut read) = (Vec::new(), Vec::new());
     for row in rows {
         let wanted = Wanted::from(row);
+        if let Some(taken) = taken(work, row) {
+            states.push(taken);
+            continue;
+        }
         match work.result(&wanted) {
             None => states.push(state(work, &wanted)),
             Some(result) => {

@@ -247,6 +247,8 @@ fn gaps_are_seen_and_closed_by_decision() {
         let assert = compact(next, "refused").assert().code(1);
         assert!(stderr(&assert).contains("code: batch.next-nonce "), "{next}: {}", stderr(&assert));
     }
+    let copied = std::process::Command::new("cp").args(["-r", "work", "copy"]).current_dir(folder).status().unwrap();
+    assert!(copied.success());
     let assert = compact(&format!("hoodi:{OWNER}=10"), "next").assert().success();
     let said = stderr(&assert);
     assert!(said.contains("3 rows counts as registered; the rest has nonces 10 to 13"), "{said}");
@@ -261,7 +263,37 @@ fn gaps_are_seen_and_closed_by_decision() {
     let rest = merged(folder, &OUT.replace("nonce7", "nonce10"));
     assert_eq!(rest, (10..14).zip(keys).collect::<Vec<_>>());
 
-    // The other way: the password is found, and only this row is done.
+    // The password is found after all: the old plan has these rows no more.
+    std::fs::write(folder.join("ks/keystore-4.txt"), "pw 4").unwrap();
+    let assert = run(folder, &["--json"]).assert().success();
+    let end = objects(&stdout(&assert)).pop().unwrap();
+    let counts = ["kept", "done", "refused", "superseded", "pending"].map(|name| end[name].as_u64().unwrap());
+    assert_eq!(counts, [3, 0, 0, 5, 0]);
+    let assert = batch(folder, &["status", "plan.jsonl", "--work", "work"]).assert().success();
+    assert!(stdout(&assert).contains("3 done, 0 pending, 0 refused, 5 superseded"), "{}", stdout(&assert));
+    let assert = merge(folder, &["--out", "merged", "--json"]).assert().code(1);
+    assert!(stderr(&assert).contains("code: batch.superseded "), "{}", stderr(&assert));
+    let events = objects(&stdout(&assert));
+    assert_eq!((&events[0]["lastNonce"], &events[1]["fromNonce"]), (&9.into(), &10.into()));
+    // A copy of the work that was not told: what lies in the folder tells.
+    run(folder, &["--work", "copy"]).assert().success();
+    for force in [&[][..], &["--force"]] {
+        let assert = merge(folder, &[&["--work", "copy", "--out", "merged"], force].concat()).assert().code(1);
+        assert!(stderr(&assert).contains("code: batch.nonce-clash "), "{}", stderr(&assert));
+        assert!(stderr(&assert).contains("has nonce 10 of"), "{}", stderr(&assert));
+        assert_eq!((merged(folder, OUT).len(), merged(folder, &OUT.replace("nonce7", "nonce10")).len()), (3, 4));
+    }
+}
+
+/// The password of a refused row is found, and only this row is done.
+#[test]
+fn a_mended_row_is_done_alone() {
+    let folder = service(8);
+    let folder = folder.path();
+    std::fs::write(folder.join("ks/keystore-4.txt"), "wrong").unwrap();
+    plan(folder);
+    run(folder, &[]).assert().code(1);
+    merge(folder, &["--out", "merged"]).assert().code(1);
     std::fs::write(folder.join("ks/keystore-4.txt"), "pw 4").unwrap();
     let assert = run(folder, &["--json"]).assert().success();
     let end = objects(&stdout(&assert)).pop().unwrap();

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use dvkey_ceremony::Nonce;
 use serde::Serialize;
 
-use super::{SCHEMA, SHOWN, ending, load, numbers, place_for, warn_of_holes};
+use super::{SCHEMA, SHOWN, ending, load, numbers, place_for, warn_of_holes, warn_of_superseded};
 use crate::cli::args::{MergeArguments, NetworkName};
 use crate::cli::codes::Code;
 use crate::cli::commands::{parse_nonce, parse_owner};
@@ -18,7 +18,7 @@ use crate::store::atomic::Mode;
 use crate::store::read::way_between;
 use crate::store::work_dir::WorkDir;
 use crate::workflow::batch::LoadedPlan;
-use crate::workflow::batch::compact::{Compacted, NextNonce, Renumbered, compact};
+use crate::workflow::batch::compact::{Compacted, NextNonce, OldJournals, Renumbered, compact};
 use crate::workflow::batch::merge::{Gap, Merged, MergedFile, Request, merge};
 use crate::workflow::batch::shard::AllWork;
 
@@ -98,10 +98,15 @@ pub(super) fn run(arguments: &MergeArguments, printer: &Printer) -> Result<Exit,
     let merged = merge(&plan, &work, &request, &|file| show_file(file, printer))
         .map_err(|error| Failure::batch_merge(&error))?;
     warn_of_holes(&merged.holes, printer);
+    warn_of_superseded(&merged.superseded, printer);
     show_gaps(&merged, printer);
     if !printer.json() && !merged.files.is_empty() {
         printer.message("next: register each file's validators in their order, the files of an owner by nonce,");
         printer.message("and nothing else of this owner in between");
+    }
+    if !merged.superseded.is_empty() && merged.counts.pending == 0 && merged.counts.refused == 0 {
+        let headline = format!("{} rows were not merged: another plan has them", merged.counts.superseded);
+        return Err(Failure::new(Code::BatchSuperseded, headline).hint("run and merge the newer plan"));
     }
     ending(merged.counts, &count(usize::try_from(plan.rows).unwrap_or(usize::MAX), "row"))
 }
@@ -207,8 +212,12 @@ fn make_new_plan(
     })?;
     let mut staged = output.begin(name, Mode::Public).map_err(|error| Failure::write(&error))?;
     let created_at = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-    let compacted = compact(plan, work, next, (created_at, base.to_owned()), &mut staged)
+    // From here on no run of the old plan changes what is read.
+    let mut journals = OldJournals::open(work).map_err(|error| Failure::write(&error))?;
+    let work = &AllWork::read(&arguments.work, plan).map_err(|error| Failure::batch_work(&error))?;
+    let compacted = compact(plan, work, next, (created_at.clone(), base.to_owned()), &mut staged)
         .map_err(|error| Failure::batch_compact(&error))?;
+    journals.supersede(&compacted, &created_at).map_err(|error| Failure::batch_compact(&error.into()))?;
     output.publish(vec![staged]).map_err(|error| Failure::write(&error))?;
     show_new_plan(plan, &compacted, &path, printer);
     Ok(Exit::Done)

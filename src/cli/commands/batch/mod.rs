@@ -9,12 +9,14 @@ mod status;
 use std::path::Path;
 
 use dvkey_ceremony::OperatorId;
+use serde::Serialize;
 
 use crate::cli::args::BatchCommand;
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::printer::Printer;
+use crate::format::journal::Superseded;
 use crate::machine::password::Passwords as Opened;
 use crate::store::output_dir::OutputDir;
 use crate::workflow::batch::LoadedPlan;
@@ -80,6 +82,32 @@ fn ending(counts: Counts, what: &str) -> Result<Exit, Failure> {
 
 fn numbers(operators: &[OperatorId]) -> Vec<u64> {
     operators.iter().map(|id| id.get()).collect()
+}
+
+/// Rows that this plan has no more.
+fn warn_of_superseded(superseded: &[Superseded], printer: &Printer) {
+    for Superseded { network, owner, from, by } in superseded {
+        printer.object(&JsonSuperseded {
+            schema: SCHEMA,
+            event: "superseded",
+            network: network.name(),
+            owner: owner.to_checksum(),
+            from_nonce: from.get(),
+            by: by.to_string(),
+        });
+        printer.warning(&format!("plan {by} has the rows of {owner} on {network} from nonce {from} on, not this one"));
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonSuperseded {
+    schema: &'static str,
+    event: &'static str,
+    network: &'static str,
+    owner: String,
+    from_nonce: u16,
+    by: String,
 }
 
 /// Nonces that the plan passes over must be registered by somebody else first.

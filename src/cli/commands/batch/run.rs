@@ -63,6 +63,7 @@ struct JsonEnd {
     kept: u32,
     done: u32,
     refused: u32,
+    superseded: u32,
     pending: u32,
 }
 
@@ -101,21 +102,24 @@ pub(super) fn run(arguments: &RunArguments, passwords: Option<Opened>, printer: 
 }
 
 fn end(outcome: Outcome, arguments: &RunArguments, printer: &Printer) -> Result<Exit, Failure> {
-    let Outcome { rows, kept, done, refused } = outcome;
+    let Outcome { rows, kept, done, refused, superseded } = outcome;
     let pending = outcome.pending();
-    printer.object(&JsonEnd { schema: SCHEMA, event: "end", rows, kept, done, refused, pending });
+    printer.object(&JsonEnd { schema: SCHEMA, event: "end", rows, kept, done, refused, superseded, pending });
     let all = whole(rows);
     let what = if arguments.shard == Shard::WHOLE {
         count(all, "row")
     } else {
         format!("the {} of shard {}/{}", count(all, "row"), arguments.shard.number(), arguments.shard.of())
     };
+    if superseded > 0 {
+        printer.warning(&format!("{} left to a newer plan", count(whole(superseded), "row")));
+    }
     if !printer.json() {
         let before = if kept == 0 { String::new() } else { format!(", {kept} of them by earlier runs") };
         let finished = kept.saturating_add(done);
         printer.message(&format!("{} {finished} of {what}{before}", tone(Tone::Good, "done:")));
     }
-    ending(Counts { done: kept.saturating_add(done), pending, refused }, &what)
+    ending(Counts { done: kept.saturating_add(done), pending, refused, superseded }, &what)
 }
 
 fn whole(number: u32) -> usize {

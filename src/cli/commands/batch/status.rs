@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 
-use super::{SCHEMA, SHOWN, ending, load, numbers, place_for};
+use super::{SCHEMA, SHOWN, ending, load, numbers, place_for, warn_of_superseded};
 use crate::cli::args::StatusArguments;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
@@ -48,6 +48,7 @@ struct JsonGroup {
     done: u32,
     pending: u32,
     refused: u32,
+    superseded: u32,
 }
 
 #[derive(Serialize)]
@@ -60,6 +61,7 @@ struct JsonStatus<'a> {
     done: u32,
     pending: u32,
     refused: u32,
+    superseded: u32,
     damaged_lines: usize,
     last_entry: Option<&'a str>,
 }
@@ -73,6 +75,7 @@ pub(super) fn run(arguments: &StatusArguments, printer: &Printer) -> Result<Exit
             State::Done => ("done", None, None),
             State::Pending => ("pending", None, None),
             State::Damaged(problem) => ("pending", None, Some(problem.to_string())),
+            State::Superseded(_) => ("superseded", None, None),
             State::Refused { code, reason } => ("refused", Some(*code), Some((*reason).to_owned())),
         };
         if let Some(reason) = &reason {
@@ -118,7 +121,7 @@ fn show(plan: &LoadedPlan, work: &AllWork, found: &Status, printer: &Printer) {
         printer.warning(&format!("{}: line {line} of the journal is damaged", folder.display()));
     }
     for ((network, owner, operators), counts) in &found.groups {
-        let Counts { done, pending, refused } = *counts;
+        let Counts { done, pending, refused, superseded } = *counts;
         printer.object(&JsonGroup {
             schema: SCHEMA,
             event: "cluster",
@@ -128,13 +131,15 @@ fn show(plan: &LoadedPlan, work: &AllWork, found: &Status, printer: &Printer) {
             done,
             pending,
             refused,
+            superseded,
         });
         if !printer.json() {
             let counts = in_words(*counts);
             printer.result(&format!("{owner} on {network}, operators {}: {counts}", ids(operators)));
         }
     }
-    let Counts { done, pending, refused } = found.all;
+    warn_of_superseded(&work.superseded, printer);
+    let Counts { done, pending, refused, superseded } = found.all;
     printer.object(&JsonStatus {
         schema: SCHEMA,
         event: "status",
@@ -143,6 +148,7 @@ fn show(plan: &LoadedPlan, work: &AllWork, found: &Status, printer: &Printer) {
         done,
         pending,
         refused,
+        superseded,
         damaged_lines: found.damaged_lines,
         last_entry: found.last.as_deref(),
     });
@@ -155,8 +161,9 @@ fn show(plan: &LoadedPlan, work: &AllWork, found: &Status, printer: &Printer) {
 }
 
 fn in_words(counts: Counts) -> String {
-    let Counts { done, pending, refused } = counts;
-    format!("{done} done, {pending} pending, {refused} refused")
+    let Counts { done, pending, refused, superseded } = counts;
+    let taken = if superseded == 0 { String::new() } else { format!(", {superseded} superseded") };
+    format!("{done} done, {pending} pending, {refused} refused{taken}")
 }
 
 /// The text format of Prometheus, for the collector of text files of its node exporter.
@@ -166,7 +173,9 @@ fn write_metrics(path: &Path, plan: &LoadedPlan, found: &Status) -> Result<(), F
     let mut text = String::from("# HELP dvkey_batch_rows Rows of a batch by state.\n# TYPE dvkey_batch_rows gauge\n");
     for ((network, owner, operators), counts) in &found.groups {
         let operators = operators.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        for (state, value) in [("done", counts.done), ("pending", counts.pending), ("refused", counts.refused)] {
+        let Counts { done, pending, refused, superseded } = *counts;
+        let states = [("done", done), ("pending", pending), ("refused", refused), ("superseded", superseded)];
+        for (state, value) in states {
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
