@@ -42,6 +42,8 @@ pub struct Renumbered {
     pub registered: u32,
     /// Nonces of such rows that have no result.
     pub registered_without_result: Vec<Nonce>,
+    /// Nonces of such rows that have a result behind the owner's first gap, which no merge of this plan writes.
+    pub registered_without_merge: Vec<Nonce>,
     /// Refused rows that are left out: old nonce and keystore.
     pub left_out: Vec<(Nonce, String)>,
     /// The first and the last new nonce; `None` when no row is left.
@@ -81,6 +83,22 @@ pub enum CompactError {
         owner: Address,
         /// The network.
         network: Network,
+    },
+    /// Rows that no merge has written would count as registered, and nobody has confirmed it.
+    #[error(
+        "nonces {} to {} of {owner} on {network} would count as registered, and no merge of this plan writes them",
+        gap,
+        last
+    )]
+    NotMerged {
+        /// The network.
+        network: Network,
+        /// The owner.
+        owner: Address,
+        /// The first nonce without a result.
+        gap: Nonce,
+        /// The last one that would count as registered.
+        last: Nonce,
     },
     /// The nonces end above the nodes' limit.
     #[error(transparent)]
@@ -142,6 +160,7 @@ pub fn compact(
     plan: &LoadedPlan,
     work: &AllWork,
     next: &[NextNonce],
+    confirmed: &[NextNonce],
     (created_at, base): (String, String),
     staged: &mut Staged,
 ) -> Result<Compacted, CompactError> {
@@ -150,6 +169,7 @@ pub fn compact(
     while let Some((place, row)) = rows.next_row()? {
         owners.entry((row.network, row.owner)).or_default().insert(row.nonce, (row.row, place));
     }
+    let confirmed = named(confirmed, &owners)?;
     let named = named(next, &owners)?;
     for ((network, owner), own) in &owners {
         let is_refused = |(row, _): &(u32, u64)| matches!(work.rows.get(row), Some((RowState::Refused(_), _)));
@@ -166,7 +186,14 @@ pub fn compact(
     let mut renumbered = Vec::new();
     for ((network, owner), first) in named {
         let own = owners.remove(&(network, owner)).unwrap_or_default();
-        renumbered.push(renumber(plan, work, (network, owner), first, &own, &mut places, &mut writer)?);
+        let outcome = renumber(plan, work, (network, owner), first, &own, &mut places, &mut writer)?;
+        let last = own.range(..first).next_back().map(|(nonce, _)| *nonce);
+        if let (Some(gap), Some(last)) = (outcome.registered_without_result.first(), last)
+            && confirmed.get(&(network, owner)) != Some(&first)
+        {
+            return Err(CompactError::NotMerged { network, owner, gap: *gap, last });
+        }
+        renumbered.push(outcome);
     }
     let rows = writer.rows();
     if rows == 0 {
@@ -209,6 +236,7 @@ fn renumber(
         next: first,
         registered: 0,
         registered_without_result: Vec::new(),
+        registered_without_merge: Vec::new(),
         left_out: Vec::new(),
         nonces: None,
     };
@@ -220,6 +248,8 @@ fn renumber(
             outcome.registered = outcome.registered.saturating_add(1);
             if !matches!(state, State::Done) {
                 outcome.registered_without_result.push(*nonce);
+            } else if !outcome.registered_without_result.is_empty() {
+                outcome.registered_without_merge.push(*nonce);
             }
             continue;
         }

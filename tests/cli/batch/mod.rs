@@ -247,11 +247,20 @@ fn gaps_are_seen_and_closed_by_decision() {
         let assert = compact(next, "refused").assert().code(1);
         assert!(stderr(&assert).contains("code: batch.next-nonce "), "{next}: {}", stderr(&assert));
     }
+    // Above the gap: rows 4 and 5 have results that no merge wrote.
+    let above = format!("{OWNER}=13");
+    for confirm in [&[][..], &["--confirm", &format!("{OWNER}=12")]] {
+        let arguments = ["--out", "above", "--compact", "--next-nonce", &above];
+        let assert = merge(folder, &[&arguments[..], confirm].concat()).assert().code(1);
+        let said = stderr(&assert);
+        assert!(said.contains("nonces 10 to 12 of") && said.contains("code: batch.next-nonce "), "{said}");
+        assert!(!folder.join("above/plan.jsonl").exists());
+    }
     let copied = std::process::Command::new("cp").args(["-r", "work", "copy"]).current_dir(folder).status().unwrap();
     assert!(copied.success());
     let assert = compact(&format!("hoodi:{OWNER}=10"), "next").assert().success();
     let said = stderr(&assert);
-    assert!(said.contains("3 rows counts as registered; the rest has nonces 10 to 13"), "{said}");
+    assert!(said.contains("3 rows count as registered; the rest has nonces 10 to 13"), "{said}");
     assert!(said.contains("left out: nonce 10 of the old plan, ks/keystore-4.json"), "{said}");
     // The old work does not count for the new plan.
     let new = ["run", "next/plan.jsonl", "--no-input", "--password-dir", "ks", "--work"];
@@ -283,6 +292,26 @@ fn gaps_are_seen_and_closed_by_decision() {
         assert!(stderr(&assert).contains("has nonce 10 of"), "{}", stderr(&assert));
         assert_eq!((merged(folder, OUT).len(), merged(folder, &OUT.replace("nonce7", "nonce10")).len()), (3, 4));
     }
+}
+
+/// What is counted as registered above a gap is said twice, and is listed.
+#[test]
+fn rows_that_no_merge_wrote_are_confirmed() {
+    let folder = service(8);
+    let folder = folder.path();
+    std::fs::write(folder.join("ks/keystore-4.txt"), "wrong").unwrap();
+    plan(folder);
+    run(folder, &[]).assert().code(1);
+    let next = format!("{OWNER}=13");
+    let arguments = ["--out", "next", "--compact", "--next-nonce", &next, "--confirm", &next, "--json"];
+    let assert = merge(folder, &arguments).assert().success();
+    let owner = &objects(&stdout(&assert))[0];
+    assert_eq!(owner["registered"], 6);
+    assert_eq!(owner["registeredWithoutResult"], serde_json::json!([10]));
+    assert_eq!(owner["registeredWithoutMerge"], serde_json::json!([11, 12]));
+    assert_eq!((&owner["firstNonce"], &owner["lastNonce"]), (&13.into(), &14.into()));
+    let assert = merge(folder, &["--out", "merged"]).assert().code(1);
+    assert!(stderr(&assert).contains("gap at nonce 10"), "{}", stderr(&assert));
 }
 
 /// The password of a refused row is found, and only this row is done.

@@ -66,6 +66,7 @@ struct JsonRenumbered {
     owner: String,
     registered: u32,
     registered_without_result: Vec<u16>,
+    registered_without_merge: Vec<u16>,
     left_out: Vec<u16>,
     first_nonce: Option<u16>,
     last_nonce: Option<u16>,
@@ -88,10 +89,12 @@ pub(super) fn run(arguments: &MergeArguments, printer: &Printer) -> Result<Exit,
     for (folder, line) in &work.damaged {
         printer.warning(&format!("{}: line {line} of the journal is damaged", folder.display()));
     }
-    let next = arguments.next_nonce.iter().map(|text| parse_next(text)).collect::<Result<Vec<_>, _>>()?;
+    let parse = |texts: &[String], name| texts.iter().map(|text| parse_next(text, name)).collect::<Result<Vec<_>, _>>();
+    let next = parse(&arguments.next_nonce, "--next-nonce")?;
+    let confirmed = parse(&arguments.confirm, "--confirm")?;
     WorkDir::open(&arguments.out).map_err(|error| Failure::write(&error))?;
     if arguments.compact {
-        return make_new_plan(arguments, &plan, &work, &next, printer);
+        return make_new_plan(arguments, &plan, &work, (&next, &confirmed), printer);
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let request = Request { out: arguments.out.clone(), force: arguments.force, jobs: cores };
@@ -184,8 +187,8 @@ fn show_gaps(merged: &Merged, printer: &Printer) {
 }
 
 /// `OWNER=N`, or `NETWORK:OWNER=N`.
-fn parse_next(text: &str) -> Result<NextNonce, Failure> {
-    let form = || Failure::new(Code::BatchNextNonce, "--next-nonce does not have the form OWNER=N");
+fn parse_next(text: &str, name: &str) -> Result<NextNonce, Failure> {
+    let form = || Failure::new(Code::BatchNextNonce, format!("{name} does not have the form OWNER=N"));
     let (owner, nonce) = text.split_once('=').ok_or_else(form)?;
     let (network, owner) = match owner.split_once(':') {
         None => (None, owner),
@@ -201,7 +204,7 @@ fn make_new_plan(
     arguments: &MergeArguments,
     plan: &LoadedPlan,
     work: &AllWork,
-    next: &[NextNonce],
+    (next, confirmed): (&[NextNonce], &[NextNonce]),
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     let path = arguments.out.join(PLAN_FILE);
@@ -215,7 +218,7 @@ fn make_new_plan(
     // From here on no run of the old plan changes what is read.
     let mut journals = OldJournals::open(work).map_err(|error| Failure::write(&error))?;
     let work = &AllWork::read(&arguments.work, plan).map_err(|error| Failure::batch_work(&error))?;
-    let compacted = compact(plan, work, next, (created_at.clone(), base.to_owned()), &mut staged)
+    let compacted = compact(plan, work, next, confirmed, (created_at.clone(), base.to_owned()), &mut staged)
         .map_err(|error| Failure::batch_compact(&error))?;
     journals.supersede(&compacted, &created_at).map_err(|error| Failure::batch_compact(&error.into()))?;
     output.publish(vec![staged]).map_err(|error| Failure::write(&error))?;
@@ -254,16 +257,21 @@ fn show_renumbered(owner: &Renumbered, printer: &Printer) {
         owner: owner.owner.to_checksum(),
         registered: owner.registered,
         registered_without_result: numbers(&owner.registered_without_result),
+        registered_without_merge: numbers(&owner.registered_without_merge),
         left_out: numbers(&left_out),
         first_nonce: owner.nonces.map(|(first, _)| first.get()),
         last_nonce: owner.nonces.map(|(_, last)| last.get()),
     });
     if !owner.registered_without_result.is_empty() {
-        printer.warning(&format!(
-            "{} of {} count as registered although they have no result",
-            count(owner.registered_without_result.len(), "row"),
-            owner.owner
-        ));
+        let registered = match owner.registered_without_result.len() {
+            1 => "1 row counts".to_owned(),
+            rows => format!("{} count", count(rows, "row")),
+        };
+        printer.warning(&format!("{registered} as registered, of {}, without a result", owner.owner));
+    }
+    if !owner.registered_without_merge.is_empty() {
+        let behind = count(owner.registered_without_merge.len(), "finished row");
+        printer.warning(&format!("of {}, {behind} behind that, too, though no merge wrote them", owner.owner));
     }
     if printer.json() {
         return;
@@ -272,12 +280,11 @@ fn show_renumbered(owner: &Renumbered, printer: &Printer) {
         Some((first, last)) => format!("the rest has {}", nonces(first.get().into(), last.get().into())),
         None => "no row is left".to_owned(),
     };
-    printer.message(&format!(
-        "{} on {}: {} counts as registered; {range}",
-        owner.owner,
-        owner.network,
-        count(usize::try_from(owner.registered).unwrap_or(usize::MAX), "row")
-    ));
+    let registered = match usize::try_from(owner.registered).unwrap_or(usize::MAX) {
+        1 => "1 row counts".to_owned(),
+        rows => format!("{} count", count(rows, "row")),
+    };
+    printer.message(&format!("{} on {}: {registered} as registered; {range}", owner.owner, owner.network));
     for (nonce, keystore) in owner.left_out.iter().take(SHOWN) {
         printer.message(&format!("  left out: nonce {nonce} of the old plan, {}", printable(keystore)));
     }
