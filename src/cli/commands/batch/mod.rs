@@ -68,7 +68,8 @@ fn place_for(path: &Path, overwrite: bool) -> Result<(OutputDir, &str), Failure>
 fn ending(counts: Counts, what: &str) -> Result<Exit, Failure> {
     let Counts { pending, refused, .. } = counts;
     let unfinished = |headline| {
-        Failure::new(Code::BatchUnfinished, headline).hint("run the same command again; what is done is kept")
+        Failure::new(Code::BatchUnfinished, headline)
+            .hint("`dvkey batch run` with the same plan and --work does the rest and keeps what is done; then merge")
     };
     match (pending, refused) {
         (0, 0) => Ok(Exit::Done),
