@@ -136,7 +136,6 @@ impl Failure {
         match error {
             CompactError::Plan(error) => Self::batch_load(error),
             CompactError::Write(error) => Self::batch_write(error),
-            CompactError::Nonce(_) => Self::new(Code::NonceTooLarge, error.to_string()),
             CompactError::NotMerged { .. } => Self::new(Code::BatchNextNonce, error.to_string()).hint(
                 "look the nonce up on chain once more; if it is right, say it twice: --confirm OWNER=N, as --next-nonce",
             ),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use dvkey_ceremony::message::NonceTooLarge;
 use dvkey_ceremony::{Address, Nonce};
 
+use super::plan::Hole;
 use super::shard::{AllWork, RowState, Wanted};
 use super::status::{State, state};
 use super::writer::{PlanWriter, WritePlanError};
@@ -46,6 +46,8 @@ pub struct Renumbered {
     pub registered_without_merge: Vec<Nonce>,
     /// Refused rows that are left out: old nonce and keystore.
     pub left_out: Vec<(Nonce, String)>,
+    /// Nonces of the new plan that the old one left to others, too: they stay theirs.
+    pub holes: Vec<Hole>,
     /// The first and the last new nonce; `None` when no row is left.
     pub nonces: Option<(Nonce, Nonce)>,
 }
@@ -100,9 +102,6 @@ pub enum CompactError {
         /// The last one that would count as registered.
         last: Nonce,
     },
-    /// The nonces end above the nodes' limit.
-    #[error(transparent)]
-    Nonce(#[from] NonceTooLarge),
     /// No row would be in the new plan.
     #[error("no row is left to be planned")]
     NothingLeft,
@@ -152,7 +151,7 @@ impl OldJournals {
 type Own = BTreeMap<Nonce, (u32, u64)>;
 
 /// Writes a new plan to `staged`: for each owner that is named, the rows from its next nonce on, without the refused ones,
-/// renumbered from that nonce. Owners without refused rows need not be named, and are not in the new plan.
+/// moved down by as many nonces as rows before them are left out. Owners without refused rows need not be named, and are not in the new plan.
 ///
 /// # Errors
 /// [`CompactError`].
@@ -238,9 +237,10 @@ fn renumber(
         registered_without_result: Vec::new(),
         registered_without_merge: Vec::new(),
         left_out: Vec::new(),
+        holes: Vec::new(),
         nonces: None,
     };
-    let mut taken = 0_u64;
+    let (mut shift, mut expected) = (0_u16, first.get());
     for (nonce, (_, place)) in own {
         let row = places.at(*place)?;
         let state = state(work, &Wanted::from(&row));
@@ -255,10 +255,16 @@ fn renumber(
         }
         if matches!(state, State::Refused { .. }) {
             outcome.left_out.push((*nonce, row.keystore));
+            shift = shift.saturating_add(1);
             continue;
         }
-        let nonce = first.checked_add(taken)?;
-        taken = taken.saturating_add(1);
+        // Only rows that are left out make others move: what was left to others stays theirs.
+        let nonce = Nonce::from(nonce.get().saturating_sub(shift));
+        if nonce.get() > expected {
+            let last = nonce.get().saturating_sub(1);
+            outcome.holes.push(Hole { network, owner, first: expected, last });
+        }
+        expected = nonce.get().saturating_add(1);
         let cluster = writer.cluster(&plan.cluster(&row)?.cluster)?;
         let number = writer.rows();
         writer.row(Row { row: number, cluster, nonce, ..row })?;

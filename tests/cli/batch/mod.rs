@@ -314,6 +314,25 @@ fn rows_that_no_merge_wrote_are_confirmed() {
     assert!(stderr(&assert).contains("gap at nonce 10"), "{}", stderr(&assert));
 }
 
+/// Nonces that the plan leaves to others stay theirs in the new plan, and are said.
+#[test]
+fn a_new_plan_keeps_what_was_left_to_others() {
+    let folder = service(4);
+    let folder = folder.path();
+    let row = |number: u8, nonce: u8| format!("ks/keystore-{number}.json,operators.json,,{OWNER},{nonce},hoodi,,\n");
+    manifest(folder, &[row(1, 7), row(2, 8), row(3, 9), row(4, 12)].concat());
+    std::fs::write(folder.join("ks/keystore-2.txt"), "wrong").unwrap();
+    plan(folder);
+    run(folder, &[]).assert().code(1);
+    let arguments = ["--out", "next", "--compact", "--next-nonce", &format!("{OWNER}=8"), "--json"];
+    let assert = merge(folder, &arguments).assert().success();
+    assert_eq!(objects(&stdout(&assert))[0]["holes"], serde_json::json!([[9, 10]]));
+    assert!(stderr(&assert).contains("nonces 9 to 10 are in no row of"), "{}", stderr(&assert));
+    let text = std::fs::read_to_string(folder.join("next/plan.jsonl")).unwrap();
+    let nonces: Vec<_> = objects(&text).iter().filter_map(|line| line["nonce"].as_u64()).collect();
+    assert_eq!(nonces, [8, 11]);
+}
+
 /// The password of a refused row is found, and only this row is done.
 #[test]
 fn a_mended_row_is_done_alone() {

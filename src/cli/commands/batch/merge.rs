@@ -68,6 +68,7 @@ struct JsonRenumbered {
     registered_without_result: Vec<u16>,
     registered_without_merge: Vec<u16>,
     left_out: Vec<u16>,
+    holes: Vec<(u16, u16)>,
     first_nonce: Option<u16>,
     last_nonce: Option<u16>,
 }
@@ -259,6 +260,7 @@ fn show_renumbered(owner: &Renumbered, printer: &Printer) {
         registered_without_result: numbers(&owner.registered_without_result),
         registered_without_merge: numbers(&owner.registered_without_merge),
         left_out: numbers(&left_out),
+        holes: owner.holes.iter().map(|hole| (hole.first, hole.last)).collect(),
         first_nonce: owner.nonces.map(|(first, _)| first.get()),
         last_nonce: owner.nonces.map(|(_, last)| last.get()),
     });
@@ -273,6 +275,7 @@ fn show_renumbered(owner: &Renumbered, printer: &Printer) {
         let behind = count(owner.registered_without_merge.len(), "finished row");
         printer.warning(&format!("of {}, {behind} behind that, too, though no merge wrote them", owner.owner));
     }
+    warn_of_holes(&owner.holes, printer);
     if printer.json() {
         return;
     }
