@@ -100,6 +100,7 @@ codes! {
     BatchNextNonce = "batch.next-nonce", Refused;
     BatchNonceClash = "batch.nonce-clash", Refused;
     BatchSuperseded = "batch.superseded", Refused;
+    BatchRecipe = "batch.recipe", Refused;
     BatchRefused = "batch.refused", Refused;
     BatchUnfinished = "batch.unfinished", Unfinished;
     CeremonyFolder = "ceremony.folder", Refused;

@@ -36,6 +36,29 @@ fn gnu_parallel_runs_its_line() {
     assert_eq!(merged(folder, OUT).len(), 7);
 }
 
+/// What one of a recipe's readers could take for a command, a place or a comment stands in no recipe.
+#[test]
+fn paths_that_mean_something_else_to_somebody_are_refused() {
+    let folder = service(1);
+    let folder = folder.path();
+    plan(folder);
+    for name in
+        ["my plan", "p$(touch X)", "$(JOB_COMPLETION_INDEX)", "x{}y", "x{work}", "a\nb", "a: b #c", "-p", "`x`", "ü"]
+    {
+        std::fs::copy(folder.join("plan.jsonl"), folder.join(name)).unwrap();
+        for engine in ["kubernetes", "slurm", "parallel"] {
+            let as_plan = ["recipe", engine, "--shards", "3", &format!("--plan={name}")];
+            let as_work = ["recipe", engine, "--shards", "3", "--plan=plan.jsonl", &format!("--work={name}")];
+            for arguments in [&as_plan[..], &as_work] {
+                let assert = batch(folder, arguments).assert().code(1);
+                assert!(crate::stderr(&assert).contains("code: batch.recipe "), "{}", crate::stderr(&assert));
+                assert_eq!(stdout(&assert), "");
+            }
+        }
+    }
+    assert!(!folder.join("X").exists());
+}
+
 #[test]
 fn slurm_script_is_one() {
     let folder = service(2);
