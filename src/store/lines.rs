@@ -71,6 +71,26 @@ impl Lines {
         Ok(Some(Line { number: self.number, offset: self.offset, bytes, ended }))
     }
 
+    /// Passes over the rest of a line that was too large. Says whether a line feed ended it.
+    ///
+    /// # Errors
+    /// [`ReadError`] as the system reports it.
+    pub fn skip_rest(&mut self) -> Result<bool, ReadError> {
+        let mut ended = self.buffer.ends_with(b"\n");
+        while !ended {
+            let read = self.reader.fill_buf().map_err(|error| ReadError::from_io(&self.origin, error))?;
+            if read.is_empty() {
+                return Ok(false);
+            }
+            let feed = read.iter().position(|byte| *byte == b'\n');
+            let passed = feed.map_or(read.len(), |place| place.saturating_add(1));
+            ended = feed.is_some();
+            self.reader.consume(passed);
+            self.offset = self.offset.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX));
+        }
+        Ok(true)
+    }
+
     /// Goes to where a line starts. The numbers of lines mean nothing from then on.
     ///
     /// # Errors
@@ -110,6 +130,23 @@ mod tests {
         assert!(matches!(short.next_line(), Err(ReadError::TooLarge { limit: 3, .. })));
         assert!(matches!(Lines::open(dir.path(), 3), Err(ReadError::IsDirectory { .. })));
         assert!(matches!(Lines::open(&dir.path().join("absent"), 3), Err(ReadError::NotFound { .. })));
+    }
+
+    #[test]
+    fn a_line_that_is_too_large_is_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        for length in [4, 5, 6, 200_000] {
+            std::fs::write(&path, format!("{}\ntwo\n{}", "x".repeat(length), "y".repeat(length))).unwrap();
+            let mut lines = Lines::open(&path, 3).unwrap();
+            assert!(matches!(lines.next_line(), Err(ReadError::TooLarge { .. })));
+            assert!(lines.skip_rest().unwrap());
+            let line = lines.next_line().unwrap().unwrap();
+            assert_eq!((line.number, line.offset, line.bytes), (2, length as u64 + 1, b"two".as_slice()));
+            assert!(matches!(lines.next_line(), Err(ReadError::TooLarge { .. })));
+            assert!(!lines.skip_rest().unwrap());
+            assert_eq!(lines.next_line().unwrap(), None);
+        }
     }
 
     #[test]

@@ -94,10 +94,14 @@ pub fn read_state(folder: &Path, plan: Sha256Digest) -> Result<ShardState, Shard
         let line = match lines.next_line() {
             Ok(Some(line)) => line,
             Ok(None) => return Ok(state),
-            // No line of ours is as long as that: whatever follows cannot be told apart.
+            // No line of ours is as long as that: it is damaged, and what follows its line feed counts.
             Err(ReadError::TooLarge { .. }) => {
-                state.damaged.push(number + 1);
-                return Ok(state);
+                number += 1;
+                state.damaged.push(number);
+                if !lines.skip_rest()? {
+                    return Ok(state);
+                }
+                continue;
             }
             Err(error) => return Err(error.into()),
         };

@@ -135,6 +135,14 @@ fn damage_and_tampering_are_found_and_mended() {
     again(8, "");
     fs::write(&journal, vec![b'x'; 100_000]).unwrap();
     again(8, "damaged");
+    // A line of any length in the middle: a run and a status read what stands behind it alike.
+    let text = fs::read_to_string(&journal).unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    fs::write(&journal, format!("{first}\n{}\n{rest}", "x".repeat(100_000))).unwrap();
+    let assert = batch(folder, &["status", "plan.jsonl", "--work", "work"]).assert().success();
+    assert!(stderr(&assert).contains("line 2 of the journal is damaged"), "{}", stderr(&assert));
+    let assert = run(folder, &["--json"]).assert().success();
+    assert_eq!(objects(&stdout(&assert)).pop().unwrap()["kept"], 8);
     merge(folder, &["--out", "merged", "--force"]).assert().success();
     assert_eq!(merged(folder, OUT).len(), 8);
 }
