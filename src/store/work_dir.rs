@@ -188,22 +188,20 @@ impl Log {
         if keep < length { self.file.set_len(keep).map_err(failed) } else { Ok(()) }
     }
 
-    /// Appends whole lines and makes them durable, or else takes them back. Interrupts wait meanwhile.
+    /// Appends whole lines and makes them durable. Interrupts wait meanwhile.
     ///
     /// # Errors
-    /// [`WriteError`]; nothing was appended. Where a part could not be taken back, nothing is appended any more, since the
-    /// next line would be glued to it.
+    /// [`WriteError`]; of these lines the first ones may have been appended, but no part of one. Where a part could not be
+    /// taken back, nothing is appended any more, since the next line would be glued to it.
     pub fn append(&mut self, lines: &[u8]) -> Result<(), WriteError> {
-        let Self { file, path, is_torn } = self;
-        let failed = |error| WriteError::from_io(path, error);
-        if *is_torn {
-            return Err(failed(io::Error::other("an earlier line could not be taken back")));
+        if self.is_torn {
+            let error = io::Error::other("an earlier line could not be taken back");
+            return Err(WriteError::from_io(&self.path, error));
         }
         critical(|| {
-            let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
-            file.write_all(lines).and_then(|()| file.sync_data()).map_err(|error| {
-                *is_torn = file.set_len(length).and_then(|()| file.sync_data()).is_err();
-                failed(error)
+            self.file.write_all(lines).and_then(|()| self.file.sync_data()).map_err(|error| {
+                self.is_torn = self.drop_unfinished_line().is_err() || self.file.sync_data().is_err();
+                WriteError::from_io(&self.path, error)
             })
         })
     }
