@@ -316,26 +316,32 @@ fn judge_kept(plan: &LoadedPlan, folder: &Path, rows: &[(Row, Sha256Digest)]) ->
     judge_read(plan, rows.iter().map(|(row, _)| row), &read)
 }
 
-/// Refuses a plan that was made from other files than are there now. Rows that are done need theirs no more, and the files
-/// of operators need not be there, since the plan holds the keys.
+/// Refuses a plan whose files of operators are others now, and one of whose keystores none is there: another folder is. The
+/// files of operators need not be there, since the plan holds the keys. A keystore that is missing or changed while others
+/// are there is the matter of its row alone, and rows that are done need theirs no more.
 fn must_be_unchanged(plan: &LoadedPlan, shard: Shard, done: &HashSet<u32>) -> Result<(), RunError> {
     let mut changed = Vec::new();
-    let mut compare = |path: PathBuf, limit: u64, digest: Sha256Digest, may_be_absent: bool| match read_bounded(
-        &Source::Path(path.clone()),
-        limit,
-    ) {
-        Ok(bytes) if Sha256Digest::of(&bytes) == digest => {}
-        Ok(_) => changed.push((path, InputProblem::Changed)),
-        Err(ReadError::NotFound { .. }) if may_be_absent => {}
-        Err(error) => changed.push((path, error.into())),
-    };
     for input in &plan.inputs {
-        compare(plan.base.join(&input.path), crate::format::operators::MAX_BYTES, input.digest, true);
+        let path = plan.base.join(&input.path);
+        match read_bounded(&Source::Path(path.clone()), crate::format::operators::MAX_BYTES) {
+            Ok(bytes) if Sha256Digest::of(&bytes) == input.digest => {}
+            Ok(_) => changed.push((path, InputProblem::Changed)),
+            Err(ReadError::NotFound { .. }) => {}
+            Err(error) => changed.push((path, error.into())),
+        }
+    }
+    if !changed.is_empty() {
+        return Err(RunError::InputsChanged(changed));
     }
     let mut rows = plan.rows()?;
     while let Some((_, row)) = rows.next_row()? {
-        if shard.has(row.row) && !done.contains(&row.row) {
-            compare(plan.keystore_path(&row), MAX_BYTES, row.digest, false);
+        if !shard.has(row.row) || done.contains(&row.row) {
+            continue;
+        }
+        let path = plan.keystore_path(&row);
+        match read_bounded(&Source::Path(path.clone()), MAX_BYTES) {
+            Err(error @ ReadError::NotFound { .. }) => changed.push((path, error.into())),
+            _ => return Ok(()),
         }
     }
     if changed.is_empty() { Ok(()) } else { Err(RunError::InputsChanged(changed)) }

@@ -100,16 +100,24 @@ fn plans_and_inputs_must_be_what_they_were() {
         let said = stderr(&assert);
         assert!(said.contains("code: batch.inputs-changed ") && said.contains(words), "{said}");
     };
-    for name in ["ks/keystore-2.json", "operators.json"] {
-        let before = fs::read(folder.join(name)).unwrap();
-        fs::write(folder.join(name), [&before[..], b"\n"].concat()).unwrap();
-        refused(&format!("{name}: has changed since the plan was made"));
-        fs::remove_file(folder.join(name)).unwrap();
-        if name.starts_with("ks") {
-            refused(&format!("{name}: not found"));
-            fs::write(folder.join(name), before).unwrap();
-        }
-    }
+    // A keystore is the matter of its row: the others are done.
+    let keystore = folder.join("ks/keystore-2.json");
+    let before = fs::read(&keystore).unwrap();
+    let alone = |work: &str, words: &str| {
+        let assert = run(folder, &["--work", work]).assert().code(1);
+        let said = stderr(&assert);
+        assert!(said.contains("row 1, nonce 8 refused") && said.contains(words), "{said}");
+        assert!(said.contains("1 of 3 rows refused") && said.contains("code: batch.refused "), "{said}");
+    };
+    fs::write(&keystore, [&before[..], b"\n"].concat()).unwrap();
+    alone("changed", "(batch.inputs-changed)");
+    fs::remove_file(&keystore).unwrap();
+    alone("missing", "not found");
+    fs::write(&keystore, before).unwrap();
+    let before = fs::read(folder.join("operators.json")).unwrap();
+    fs::write(folder.join("operators.json"), [&before[..], b"\n"].concat()).unwrap();
+    refused("operators.json: has changed since the plan was made");
+    fs::remove_file(folder.join("operators.json")).unwrap();
     // The plan holds the keys: the list of operators need not be there. Elsewhere, --base says where the rest is.
     fs::create_dir(folder.join("elsewhere")).unwrap();
     fs::rename(folder.join("plan.jsonl"), folder.join("elsewhere/plan.jsonl")).unwrap();
