@@ -22,7 +22,7 @@ use crate::format::provenance::{
 use crate::format::row_result::RowResult;
 use crate::store::atomic::{Mode, Staged};
 use crate::store::output_dir::OutputDir;
-use crate::store::read::{ReadError, digest_of};
+use crate::store::read::{ReadError, Source, digest_of, read_bounded};
 use crate::store::write_error::WriteError;
 use crate::workflow::parallel::in_chunks;
 use crate::workflow::split::{KEYSHARES_FILE, OUTPUT_FILES};
@@ -393,8 +393,7 @@ impl File<'_> {
                 running.update(piece);
                 Ok(())
             })?;
-            let provenance = merged.folder.join(provenance::FILE_NAME);
-            if running.digest() == digest && digest_of(&provenance).is_ok() {
+            if running.digest() == digest && self.is_described(&merged.folder, digest) {
                 return Ok(MergedFile { digest, was_there: true, ..merged });
             }
         }
@@ -423,6 +422,20 @@ impl File<'_> {
             }
         }
         Ok(merged)
+    }
+
+    /// Whether the provenance in the folder is that of this file.
+    fn is_described(&self, folder: &Path, keyshares: Sha256Digest) -> bool {
+        let source = Source::Path(folder.join(provenance::FILE_NAME));
+        let Ok(bytes) = read_bounded(&source, provenance::MAX_BYTES) else { return false };
+        let Ok(claims) = provenance::Claims::parse(&bytes) else { return false };
+        let validators =
+            self.run.iter().map(|slot| (format!("0x{}", hex::encode(slot.public_key)), u64::from(slot.nonce.get())));
+        claims.plan == Some(self.plan.hash.to_string())
+            && claims.owner == self.owner.to_checksum()
+            && (claims.network.as_str(), claims.chain_id) == (self.network.name(), self.network.chain_id())
+            && claims.outputs == [(KEYSHARES_FILE.to_owned(), keyshares.to_string())]
+            && claims.validators.into_iter().eq(validators)
     }
 
     fn result(&self, slot: &Slot) -> Result<RowResult, MergeError> {

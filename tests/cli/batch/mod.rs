@@ -126,6 +126,16 @@ fn a_service_onboards_a_folder() {
     let before = std::fs::read(folder.join(OUT).join("keyshares.json")).unwrap();
     merge(folder, &["--out", "merged"]).assert().success();
     merge(folder, &["--out", "again"]).assert().success();
+    // Another provenance beside it is not what was there.
+    let path = folder.join(OUT).join("provenance.json");
+    let described = std::fs::read_to_string(&path).unwrap();
+    for other in ["{}".to_owned(), described.replace("\"nonce\": 9,", "\"nonce\": 8,")] {
+        std::fs::write(&path, other).unwrap();
+        let assert = merge(folder, &["--out", "merged"]).assert().code(1);
+        assert!(stderr(&assert).contains("code: output.exists "), "{}", stderr(&assert));
+    }
+    merge(folder, &["--out", "merged", "--force"]).assert().success();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), described);
     let again = OUT.replace("merged", "again");
     assert!(std::fs::read(folder.join(again).join("keyshares.json")).unwrap() == before);
 }
