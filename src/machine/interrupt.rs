@@ -7,13 +7,13 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, PipeReader, Read};
+use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr};
+use rustix::termios::{OptionalActions, SpecialCodeIndex, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr};
 use signal_hook::SigId;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use thiserror::Error;
@@ -183,6 +183,45 @@ impl Drop for TerminalMemory {
     }
 }
 
+/// The page that is open, and the state that the terminal had before.
+static PAGE: Mutex<Option<(OwnedFd, Termios)>> = Mutex::new(None);
+
+/// Clears the page and shows the screen from before (xterm's private mode 1049).
+const CLOSE_PAGE: &[u8] = b"\x1b[2J\x1b[H\x1b[?1049l";
+
+/// A screen of its own for what nobody should find there later. It is gone when this is dropped, and when an interrupt
+/// ends the process.
+#[must_use = "dropping it closes the page"]
+pub struct Page(());
+
+/// Opens a page on the terminal behind standard input. Ctrl-Z, which would leave it standing, does nothing meanwhile.
+pub fn open_page() -> Page {
+    let terminal = io::stdin().as_fd().try_clone_to_owned().ok().filter(|terminal| isatty(terminal));
+    *lock(&PAGE) = terminal.and_then(|terminal| {
+        let state = tcgetattr(&terminal).ok()?;
+        let mut without_stop = state.clone();
+        // The value that stands for no character (_POSIX_VDISABLE).
+        without_stop.special_codes[SpecialCodeIndex::VSUSP] = if cfg!(target_os = "linux") { 0 } else { 0xff };
+        tcsetattr(&terminal, OptionalActions::Now, &without_stop).ok()?;
+        let _ = io::stderr().write_all(b"\x1b[?1049h\x1b[2J\x1b[H");
+        Some((terminal, state))
+    });
+    Page(())
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        close_page();
+    }
+}
+
+fn close_page() {
+    if let Some((terminal, state)) = lock(&PAGE).take() {
+        let _ = io::stderr().write_all(CLOSE_PAGE);
+        let _ = tcsetattr(&terminal, OptionalActions::Now, &state);
+    }
+}
+
 fn restore_terminal() {
     if let Some((terminal, state)) = lock(&TERMINAL).take() {
         // In the background, changing the terminal would stop the process instead of ending it.
@@ -203,7 +242,7 @@ static INSTALLED: AtomicBool = AtomicBool::new(false);
 /// Starts the thread that answers SIGINT, SIGQUIT, SIGTERM and SIGHUP.
 ///
 /// On the first signal it waits for [`critical`] sections, removes every [`Leftover`], restores
-/// a remembered terminal, calls `on_interrupt` with the files that were [`published`], and ends the process with
+/// a remembered terminal, closes a [`Page`], calls `on_interrupt` with the files that were [`published`], and ends the process with
 /// [`EXIT_INTERRUPTED`].
 /// Further signals change nothing. A signal the process was started to ignore (`nohup`, a
 /// background job) stays ignored.
@@ -269,6 +308,7 @@ fn attend(mut wake: PipeReader, which: &AtomicUsize, on_interrupt: impl Fn(Inter
     drop(state);
     remove_leftovers();
     restore_terminal();
+    close_page();
     on_interrupt(interrupt, &lock(&PUBLISHED));
     std::process::exit(EXIT_INTERRUPTED);
 }

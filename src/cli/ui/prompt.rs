@@ -103,15 +103,12 @@ pub(crate) fn secret_line(question: &str) -> Result<SecretBytes, Failure> {
 
 /// Shows something on a screen of its own, which is gone once `then` is done.
 pub(crate) fn on_a_page<T>(lines: &[String], then: impl FnOnce() -> T) -> T {
+    let _page = interrupt::open_page();
     let mut screen = anstream::stderr();
-    let _ = write!(screen, "\u{1b}[?1049h\u{1b}[2J\u{1b}[H");
     for line in lines {
         let _ = writeln!(screen, "{line}");
     }
-    let result = then();
-    let _ = write!(screen, "\u{1b}[2J\u{1b}[H\u{1b}[?1049l");
-    let _ = screen.flush();
-    result
+    then()
 }
 
 fn line(question: &str) -> Result<String, Failure> {

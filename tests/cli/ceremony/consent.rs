@@ -95,6 +95,12 @@ fn words_are_shown_once_on_a_page_and_asked_back() {
         let text = String::from_utf8_lossy(&content).into_owned();
         assert!(!text.contains(&words[..3].join(" ")), "{}", path.display());
     }
+    // Whoever interrupts leaves no words on the screen; whoever wants to stop for a while cannot leave them, either.
+    let Some(mut terminal) = Terminal::open(folder.path(), &arguments.replace("ann", "cat")) else { return };
+    terminal.expect("All on paper?");
+    terminal.press("\x1a\x03");
+    terminal.expect("\x1b[2J\x1b[H\x1b[?1049l");
+    terminal.end(130);
     let Some(mut terminal) = Terminal::open(folder.path(), &arguments.replace("ann", "bob")) else { return };
     terminal.expect("All on paper?");
     terminal.press("\n");
