@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     Usage,
     /// The answer is no.
     No,
-    /// A participant of a ceremony is at fault; the evidence is written.
+    /// A participant of a ceremony is at fault; signed files prove it.
     Participant,
     /// Some of it is still to be done; the same command goes on.
     Unfinished,

@@ -26,7 +26,7 @@ and writes the one file that is due. It may be run again at any time, and after 
   assemble STICK           anybody; deposit data, keyshares, certificate
   verify OUTPUT            the owner, before depositing
 
-Exit code 0: done. 5: waiting for others. 4: somebody cheated, and the evidence is written.
+Exit code 0: done. 5: waiting for others. 4: somebody cheated, and signed files prove it.
 3: audit or verify says no. `dvkey ceremony rehearse` shows all of it with throwaway keys.";
 
 #[derive(Debug, Subcommand)]

@@ -149,7 +149,7 @@ impl Failure {
                 Some("stop; show the evidence to all; the organizer makes a new plan without them".to_owned());
         }
         if !end.evidence.is_empty() {
-            failure = failure.cause("anybody can check this from signed files; they are in the evidence");
+            failure = failure.cause("anybody can check this from the signed files");
         }
         failure
     }

@@ -197,3 +197,32 @@ fn a_full_disk_under_the_folder_is_code_6_and_goes_on_later() {
     };
     assert_eq!(deals("disk/ann/outbox"), deals("ann/outbox"));
 }
+
+#[test]
+fn what_is_no_file_for_others_is_not_carried() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    let vault = std::fs::read(group.at("ann/vault.agv")).unwrap();
+    std::fs::write(group.at("ann/outbox/backup"), &vault).unwrap();
+    std::fs::write(group.at("ann/outbox/backup.txt"), dvkey::format::armor::encode(&vault).unwrap()).unwrap();
+    std::fs::write(group.at("ann/outbox/passphrase.txt"), PASSPHRASE).unwrap();
+    std::fs::create_dir(group.at("ann/outbox/photos")).unwrap();
+    // A place where no stick is does not become one.
+    let step = ["step", "ann", "--stick", "nostick", "--confirm", &group.confirm];
+    group.run(&[&step[..], &VAULT].concat(), 1).code("file.unreadable");
+    assert!(!group.at("nostick").exists());
+    let said = group.step("ann", &[], 0);
+    for name in ["backup", "backup.txt", "passphrase.txt"] {
+        assert!(said.stderr.contains(&format!("outbox/{name} is no file for others")), "{}", said.stderr);
+    }
+    let carried = tree(&group.at("stick"));
+    assert!(carried.keys().any(|path| path.display().to_string().contains("-deal-1")));
+    for (path, content) in carried {
+        let has = |what: &[u8]| content.windows(what.len()).any(|window| window == what);
+        assert!(!has(&vault[..8]) && !has(PASSPHRASE.as_bytes()), "{}", path.display());
+    }
+    // A copy of a vault where everybody's files are is told, whatever it is called.
+    std::fs::write(group.at("stick/vault.agv"), &vault).unwrap();
+    let said = group.step("ben", &[], 0);
+    assert!(said.stderr.contains("vault.agv is a VAULT: secret"), "{}", said.stderr);
+}

@@ -1,12 +1,13 @@
 //! `dvkey ceremony assemble` and `verify`: the results, and the owner's questions about them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dvkey_ceremony::Address;
 use dvkey_ceremony::agdkg::outputs::Assembled;
 use dvkey_ceremony::agdkg::plan::Plan;
 use serde::Serialize;
 
+use super::consent::page;
 use super::{collected, failed, jobs, say, show_aside};
 use crate::cli::args::ceremony::{AssembleArguments, VerifyArguments};
 use crate::cli::codes::Code;
@@ -17,6 +18,7 @@ use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, printable};
 use crate::crypto::operator_key::OperatorPublicKey;
 use crate::format::ceremony_file::{CeremonyFile, short};
+use crate::format::detect::{Kind, detect};
 use crate::format::network::Network;
 use crate::store::read::{EntryKind, Source, list_dir, read_bounded};
 use crate::workflow::ceremony::assemble::{BUNDLE, KEYSHARES, PROOFS, PUBLIC_BUNDLE, is_written, results, write};
@@ -67,7 +69,9 @@ pub(super) fn run(arguments: &AssembleArguments, printer: &Printer) -> Result<Ex
         );
     }
     say(&format!("{BUNDLE} goes back to every participant; {PUBLIC_BUNDLE} may go to anybody."), printer);
-    printer.message(&format!("next: the owner runs dvkey ceremony verify {}", arguments.out.display()));
+    let nonce = arguments.nonce.map_or(String::new(), |nonce| format!(" --nonce {nonce}"));
+    printer.message(&format!("next: the owner runs dvkey ceremony verify {}{nonce}", arguments.out.display()));
+    printer.message("with --withdrawal, and what else the owner knows: it is compared");
     files.iter().for_each(|file| printer.result(&file.display().to_string()));
     Ok(Exit::Done)
 }
@@ -114,10 +118,13 @@ pub(super) fn verify(arguments: &VerifyArguments, printer: &Printer) -> Result<E
         ("every signature on deposits and registrations is one of the validator keys".to_owned(), Ok(())),
     ];
     let certificate = collection.certificates.iter().all(|one| one.check(&made.outputs).is_ok());
-    lines.push((
-        "the certificate is for these keys".to_owned(),
-        if certificate { Ok(()) } else { Err("it is for other deals or other keys".to_owned()) },
-    ));
+    lines.push(match collection.certificates.is_empty() {
+        true => ("no certificate is here that can be read; it follows from the certify files".to_owned(), Ok(())),
+        false => (
+            "the certificate is for these keys".to_owned(),
+            if certificate { Ok(()) } else { Err("it is for other deals or other keys".to_owned()) },
+        ),
+    });
     expected(arguments, plan, &mut lines)?;
     beside(plan, &made, arguments, &mut lines)?;
     let valid = lines.iter().all(|(_, result)| result.is_ok());
@@ -151,7 +158,8 @@ pub(super) fn verify(arguments: &VerifyArguments, printer: &Printer) -> Result<E
                 printer.result(&format!("  {}  {line}", if position == 0 { mark.as_str() } else { "  " }));
             }
         }
-        show_words("plan words", &plan.words(), printer);
+        // Whether asked for or not: results of another ceremony with the same title differ in nothing else.
+        page(plan, false).iter().for_each(|line| printer.message(line));
         show_words("certificate words", &words, printer);
         for line in explains_itself(plan) {
             printer.warning(line);
@@ -225,44 +233,62 @@ fn expected(arguments: &VerifyArguments, plan: &Plan, lines: &mut Vec<Line>) -> 
     Ok(())
 }
 
-/// The files beside the bundle: each must be, byte for byte, what the ceremony makes.
+/// The files beside the bundle: each must be, byte for byte, what the ceremony makes. What a file is called means nothing; a
+/// browser, or somebody with intentions, calls it something else.
 fn beside(plan: &Plan, made: &Assembled, arguments: &VerifyArguments, lines: &mut Vec<Line>) -> Result<(), Failure> {
-    let made = outputs_of(plan, made, arguments.nonce).map_err(|error| failed(&error))?;
-    let mut there: Vec<(String, PathBuf)> = Vec::new();
-    for path in &arguments.paths {
-        match list_dir(path) {
-            Ok(entries) => there.extend(
-                entries.into_iter().filter(|entry| entry.kind == EntryKind::File).map(|entry| (entry.name, entry.path)),
-            ),
-            Err(_) => {
-                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                there.push((name, path.clone()));
-            }
-        }
+    let nonces: Vec<Option<u64>> = match (arguments.nonce, plan.ssv()) {
+        (None, Some(ssv)) => (0..u64::from(ssv.nonce_window)).map(|more| ssv.first_nonce.checked_add(more)).collect(),
+        (nonce, _) => vec![nonce],
+    };
+    let mut all = Vec::with_capacity(nonces.len());
+    for nonce in nonces {
+        all.push((nonce, outputs_of(plan, made, nonce).map_err(|error| failed(&error))?));
     }
+    let has_proofs = all.iter().flat_map(|(_, files)| files).any(|(name, _)| name == PROOFS);
+    let mut there = Vec::new();
+    arguments.paths.iter().for_each(|path| files_below(path, FOLDERS_DEEP, &mut there));
     for (name, path) in there {
-        let output = name == KEYSHARES || name == PROOFS || name.starts_with("deposit_data");
-        if !output {
+        let read = read_bounded(&Source::Path(path), CeremonyFile::Bundle.most_bytes());
+        let named = name == KEYSHARES || name == PROOFS || name.starts_with("deposit_data");
+        let kind = read.as_ref().map_or(Kind::Binary, |bytes| detect(bytes).kind);
+        if !named && !matches!(kind, Kind::Keyshares | Kind::DepositData | Kind::Proofs) {
             continue;
         }
-        let title = format!("{} is what the ceremony made", printable(&name));
-        let Some((_, bytes)) = made.iter().find(|(own, _)| *own == name) else {
-            let why = if name == PROOFS {
-                // Proofs that were added later are not the ceremony's own; they are judged by `dvkey verify`.
-                continue;
-            } else {
-                "this ceremony makes no such file".to_owned()
-            };
-            lines.push((title, Err(why)));
-            continue;
+        let is_it = |bytes: &[u8]| {
+            all.iter().find(|(_, files)| files.iter().any(|(_, own)| own == bytes)).map(|(nonce, _)| *nonce)
         };
-        let limit = CeremonyFile::Bundle.most_bytes();
-        let result = match read_bounded(&Source::Path(path), limit) {
-            Ok(found) if found == *bytes => Ok(()),
-            Ok(_) => Err("it was changed, or belongs to another ceremony or nonce".to_owned()),
+        let mut title = format!("{} is what the ceremony made", printable(&name));
+        let result = match read.map(|bytes| is_it(&bytes)) {
+            Ok(Some(nonce)) => {
+                if let (Some(nonce), Kind::Keyshares) = (nonce, kind) {
+                    title += &format!(", from nonce {nonce} on");
+                }
+                Ok(())
+            }
+            // Proofs that were added later are not the ceremony's own; they are judged by `dvkey verify`.
+            Ok(None) if !has_proofs && (name == PROOFS || kind == Kind::Proofs) => continue,
+            Ok(None) => Err("it was changed, or belongs to another ceremony or nonce".to_owned()),
             Err(error) => Err(error.to_string()),
         };
         lines.push((title, result));
     }
     Ok(())
+}
+
+/// As deep as files of a ceremony are looked for.
+const FOLDERS_DEEP: usize = 5;
+
+/// The files at a path, by name.
+fn files_below(path: &Path, deep: usize, files: &mut Vec<(String, PathBuf)>) {
+    let Ok(entries) = list_dir(path) else {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        return files.push((name, path.to_path_buf()));
+    };
+    for entry in entries {
+        match entry.kind {
+            EntryKind::Dir if deep > 0 => files_below(&entry.path, deep - 1, files),
+            EntryKind::File => files.push((entry.name, entry.path)),
+            _ => {}
+        }
+    }
 }

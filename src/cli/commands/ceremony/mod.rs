@@ -28,8 +28,8 @@ use crate::cli::ui::printer::Printer;
 use crate::cli::ui::words::printable;
 use crate::format::armor;
 use crate::format::ceremony_file::CeremonyFile;
-use crate::store::ceremony_dir::hand_over;
-use crate::store::read::{Source, read_bounded};
+use crate::store::ceremony_dir::{self, hand_over};
+use crate::store::read::{Source, exists, read_bounded};
 use crate::workflow::ceremony::CeremonyError;
 use crate::workflow::ceremony::collection::Collection;
 use crate::workflow::ceremony::folder::the_plan;
@@ -108,8 +108,8 @@ fn show_aside(aside: &[(String, Aside)], printer: &Printer) {
     for (origin, why) in aside {
         let origin = printable(origin);
         match why {
-            // A participant's own folder may be looked through; its vault belongs there.
-            Aside::Vault if origin.ends_with(crate::store::ceremony_dir::VAULT) => {}
+            // A participant's own folder may be looked through; its vault belongs there, beside its journal.
+            Aside::Vault if is_at_home(Path::new(&origin)) => {}
             Aside::Vault => printer.warning(&format!("{origin} is a VAULT: secret. Take it away from there")),
             Aside::TooLarge => printer.warning(&format!("{origin}: larger than any file of its kind, left alone")),
             Aside::Unreadable(why) => printer.warning(&format!("{origin}: {}", printable(why))),
@@ -118,6 +118,11 @@ fn show_aside(aside: &[(String, Aside)], printer: &Printer) {
             }
         }
     }
+}
+
+/// Whether a vault lies in the folder of a participant, and not, as a copy, where others look.
+fn is_at_home(vault: &Path) -> bool {
+    vault.ends_with(ceremony_dir::VAULT) && exists(&vault.with_file_name(ceremony_dir::JOURNAL))
 }
 
 /// Writes a public file under a name that must be free, or hold the same.

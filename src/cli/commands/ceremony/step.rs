@@ -19,9 +19,10 @@ use crate::cli::report::{Failure, all_named, named};
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, printable};
 use crate::crypto::digest::Sha256Digest;
+use crate::format::armor;
 use crate::format::ceremony_file::{CeremonyFile, short};
 use crate::store::ceremony_dir::hand_over;
-use crate::store::read::{Source, list_dir, read_bounded};
+use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
 use crate::workflow::ceremony::collection::{Collection, Taken};
 use crate::workflow::ceremony::folder::{Folder, Imported};
 use crate::workflow::ceremony::walks::{self, Sent};
@@ -363,6 +364,17 @@ impl Run<'_> {
     fn show_complaints(&self) -> Result<(), Failure> {
         let Some(collection) = self.folder.collection() else { return Ok(()) };
         for (complaint, verdict) in collection.verdicts() {
+            let deal = collection.deals.of(complaint.accused());
+            if deal.is_some_and(|deal| deal.hash() != complaint.deal_hash()) {
+                // Whoever was sent two deals of one dealer is its victim, and holds the proof.
+                let who = named(Some(&collection.plan), complaint.complainer());
+                let about = named(Some(&collection.plan), complaint.accused());
+                self.printer.warning(&format!(
+                    "{who} complains about a deal of {about} that is not the one that is here. Have {who} bring it \
+                     before you go on: two deals of one participant prove that it cheats"
+                ));
+                continue;
+            }
             if let Verdict::ComplainerGuilty(_) | Verdict::Invalid(_) = verdict {
                 let who = named(Some(&collection.plan), complaint.complainer());
                 let about = named(Some(&collection.plan), complaint.accused());
@@ -384,10 +396,26 @@ impl Run<'_> {
     fn hand_over(&self) -> Result<(), Failure> {
         let outbox = self.folder.dir().outbox();
         let entries = list_dir(&outbox).map_err(|error| Failure::read(Code::FileUnreadable, &error))?;
-        for entry in entries.iter().filter(|entry| !entry.name.starts_with('.')) {
+        if let Some(stick) = &self.arguments.stick {
+            // A stick that is not there would be made, as a folder of this laptop.
+            list_dir(stick).map_err(|error| {
+                let hint = "what is due was done and kept; name the folder where the stick is";
+                Failure::read(Code::FileUnreadable, &error).hint(hint)
+            })?;
+        }
+        for entry in entries.iter().filter(|entry| entry.kind == EntryKind::File && !entry.name.starts_with('.')) {
             let source = Source::Path(entry.path.clone());
-            let bytes = read_bounded(&source, CeremonyFile::Bundle.most_bytes())
-                .map_err(|error| Failure::read(Code::FileUnreadable, &error))?;
+            let bytes = match read_bounded(&source, CeremonyFile::Bundle.most_bytes()) {
+                Err(ReadError::TooLarge { .. }) => Vec::new(),
+                read => read.map_err(|error| Failure::read(Code::FileUnreadable, &error))?,
+            };
+            if !is_for_all(&bytes) {
+                self.printer.warning(&format!(
+                    "{} is no file for others, and is not carried; take it out of there",
+                    printable(&entry.path.display().to_string())
+                ));
+                continue;
+            }
             let text = form(&bytes, true);
             let as_text = format!("{}.txt", entry.name.trim_end_matches(".agdkg"));
             let armored = self.arguments.armor && text != bytes;
@@ -484,6 +512,16 @@ impl Run<'_> {
              dvkey ceremony assemble {folder} --out output"
         )
     }
+}
+
+/// Whether these are public files of ceremonies, bytes or text. What else lies in an outbox may be a vault, or a passphrase.
+fn is_for_all(bytes: &[u8]) -> bool {
+    let is_public = |bytes: &[u8]| CeremonyFile::of(bytes).is_some_and(|kind| kind != CeremonyFile::Vault);
+    if armor::is_armored(bytes) {
+        let blocks = armor::decode_all(bytes);
+        return !blocks.is_empty() && blocks.iter().all(|block| block.as_ref().is_ok_and(|bytes| is_public(bytes)));
+    }
+    is_public(bytes)
 }
 
 /// A name on the medium that no other content has: nothing of anybody's is replaced.
