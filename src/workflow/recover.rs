@@ -13,7 +13,7 @@ use crate::crypto::password::Password;
 use crate::crypto::random::{self, NoRandomness};
 use crate::format::keyshares::{Item, ItemError, KeysharesFile, SharesData};
 use crate::format::keystore::{self, Keystore, KeystoreError, UnlockError};
-use crate::store::atomic::Mode;
+use crate::store::atomic::{Mode, Staged};
 use crate::store::output_dir::OutputDir;
 use crate::store::read::{Source, read_bounded};
 use crate::store::write_error::WriteError;
@@ -172,18 +172,24 @@ pub fn file_name(validator: &PublicKey) -> String {
     format!("keystore-{validator}.json")
 }
 
-/// Writes the key into a keystore (scrypt, n = 2^18, fresh salt and counter, 0600), reads it back and opens it.
+/// Writes a key aside as a keystore (scrypt, n = 2^18, fresh salt and counter, 0600), reads it back and opens it. It is
+/// still to be published.
 ///
 /// # Errors
-/// [`RecoverFailure`]; nothing is written then, except for [`RecoverFailure::Moved`].
-pub fn write(key: &SecretKey, password: &Password, output: OutputDir) -> Result<PathBuf, RecoverFailure> {
+/// [`RecoverFailure`]; nothing is left behind then.
+pub(crate) fn stage_keystore(
+    key: &SecretKey,
+    password: &Password,
+    description: &str,
+    name: &str,
+    output: &OutputDir,
+) -> Result<Staged, RecoverFailure> {
     let public_key = key.public_key();
     let kdf = Kdf::scrypt(1 << 18, 8, 1, random::bytes::<32>()?.to_vec())?;
     let secret = SecretBytes::new(key.to_be_bytes().to_vec());
     let envelope = Envelope::seal(&secret, password, kdf, random::bytes()?)?;
-    let bytes = keystore::write(&envelope, &public_key, &uuid()?, "recovered from key shares by dvkey")?;
-    let name = file_name(&public_key);
-    let mut staged = output.stage(&name, &bytes, Mode::Secret)?;
+    let bytes = keystore::write(&envelope, &public_key, &uuid()?, description)?;
+    let mut staged = output.stage(name, &bytes, Mode::Secret)?;
     let read_back = staged.read_back()?;
     if read_back != bytes {
         return Err(RecoverFailure::ReadBack);
@@ -192,6 +198,17 @@ pub fn write(key: &SecretKey, password: &Password, output: OutputDir) -> Result<
     if unlocked.public_key != public_key {
         return Err(RecoverFailure::ReadBack);
     }
+    Ok(staged)
+}
+
+/// Writes the key into a keystore of its own, as [`stage_keystore`] does, and publishes it.
+///
+/// # Errors
+/// [`RecoverFailure`]; nothing is written then, except for [`RecoverFailure::Moved`].
+pub fn write(key: &SecretKey, password: &Password, output: OutputDir) -> Result<PathBuf, RecoverFailure> {
+    let name = file_name(&key.public_key());
+    let mut staged = stage_keystore(key, password, "recovered from key shares by dvkey", &name, &output)?;
+    let bytes = staged.read_back()?;
     let file = output.publish(vec![staged])?.pop().ok_or(RecoverFailure::ReadBack)?;
     // Once more under the name that is about to be told: the folder could have been moved away meanwhile.
     match read_bounded(&Source::Path(file.clone()), keystore::MAX_BYTES) {

@@ -23,8 +23,11 @@ impl Terminal {
     /// `None` where there is no script(1).
     pub(crate) fn open(folder: &Path, arguments: &str) -> Option<Self> {
         let program = env!("CARGO_BIN_EXE_dvkey");
+        // Ctrl-C reaches the shell, too: with a trap it goes on and tells how the program ended, whichever shell it is.
+        let line = format!("trap : INT; {program} {arguments}; echo \"exit $?\"; stty -a");
         let spawned = Command::new("script")
-            .args(["-qec", &format!("{program} {arguments}; echo \"exit $?\"; stty -a"), "/dev/null"])
+            .args(["-qec", &line, "/dev/null"])
+            .env("SHELL", "/bin/sh")
             .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -102,11 +102,11 @@ pub(crate) fn secret_line(question: &str) -> Result<SecretBytes, Failure> {
 }
 
 /// Shows something on a screen of its own, which is gone once `then` is done.
-pub(crate) fn on_a_page<T>(lines: &[String], then: impl FnOnce() -> T) -> T {
+pub(crate) fn on_a_page<T>(lines: &[impl AsRef<str>], then: impl FnOnce() -> T) -> T {
     let _page = interrupt::open_page();
     let mut screen = anstream::stderr();
     for line in lines {
-        let _ = writeln!(screen, "{line}");
+        let _ = writeln!(screen, "{}", line.as_ref());
     }
     then()
 }

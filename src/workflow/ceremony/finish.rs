@@ -7,22 +7,19 @@ use dvkey_ceremony::agdkg::identity::{Identity, Root};
 use dvkey_ceremony::agdkg::journal::Event;
 use dvkey_ceremony::agdkg::plan::Plan;
 use dvkey_ceremony::participant::{Finished, recover};
-use dvkey_ceremony::{KeyShare, PublicKey, SecretBytes};
+use dvkey_ceremony::{KeyShare, PublicKey};
 
 use super::assemble::results;
 use super::collection::Collection;
 use super::folder::Folder;
 use super::{CeremonyError, seed};
 use crate::crypto::ceremony_rsa::CeremonyRsa;
-use crate::crypto::kdf::{Kdf, KdfLimits};
-use crate::crypto::keystore_cipher::Envelope;
 use crate::crypto::password::Password;
-use crate::crypto::random;
-use crate::format::keystore::{self, Keystore};
-use crate::store::atomic::{Mode, Staged};
+use crate::format::keystore;
+use crate::store::atomic::Staged;
 use crate::store::output_dir::OutputDir;
 use crate::store::read::{Source, read_bounded};
-use crate::workflow::recover::{RecoverFailure, uuid};
+use crate::workflow::recover::{RecoverFailure, stage_keystore};
 
 /// Whether the shares of this plan reach their nodes inside of the keyshares, sealed, so that nobody needs a keystore.
 #[must_use]
@@ -105,21 +102,7 @@ fn seal(
     password: &Password,
     output: &OutputDir,
 ) -> Result<Staged, RecoverFailure> {
-    let public_key = share.secret.public_key();
-    let kdf = Kdf::scrypt(1 << 18, 8, 1, random::bytes::<32>()?.to_vec())?;
-    let secret = SecretBytes::new(share.secret.to_be_bytes().to_vec());
-    let envelope = Envelope::seal(&secret, password, kdf, random::bytes()?)?;
     let (t, n) = (plan.threshold().t(), plan.threshold().n());
     let description = format!("share id {}, {t} of {n}, of {validator}", share.identifier);
-    let bytes = keystore::write(&envelope, &public_key, &uuid()?, &description)?;
-    let mut staged = output.stage(&name(validator, share), &bytes, Mode::Secret)?;
-    let read_back = staged.read_back()?;
-    if read_back != bytes {
-        return Err(RecoverFailure::ReadBack);
-    }
-    let unlocked = Keystore::parse(&read_back, KdfLimits::DEFAULT)?.unlock(password)?;
-    if unlocked.public_key != public_key {
-        return Err(RecoverFailure::ReadBack);
-    }
-    Ok(staged)
+    stage_keystore(&share.secret, password, &description, &name(validator, share), output)
 }

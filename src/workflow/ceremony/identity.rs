@@ -1,7 +1,5 @@
 //! Who somebody is: a root in a vault, a card for everybody, and the card's binding to an SSV operator.
 
-use std::path::Path;
-
 use dvkey_ceremony::agdkg::card::{Card, OperatorBinding};
 use dvkey_ceremony::agdkg::identity::{Identity, Root};
 use dvkey_ceremony::agdkg::rsa::OperatorSigner;
@@ -19,12 +17,8 @@ use crate::store::ceremony_dir::CeremonyDir;
 /// The salt of a binding's signature, in bytes.
 const BINDING_SALT: usize = 32;
 
-/// How a new identity is sealed and called.
+/// How a new identity is sealed.
 pub struct NewIdentity<'a> {
-    /// What its owner calls itself.
-    pub label: &'a str,
-    /// When, in Unix seconds.
-    pub created: u64,
     /// The passphrase of the vault.
     pub passphrase: &'a SecretBytes,
     /// What a guess at it costs.
@@ -33,16 +27,22 @@ pub struct NewIdentity<'a> {
     pub restored: bool,
 }
 
+/// The card of a root, bound to no operator: what its owner calls itself, and when, in Unix seconds.
+///
+/// # Errors
+/// [`CeremonyError`] for a label that no card has.
+pub fn card(root: &Root, label: &str, created: u64) -> Result<Card, CeremonyError> {
+    Ok(Identity::derive(root)?.card(label, created, None, &CeremonyRsa)?)
+}
+
 /// Seals a root into a new vault and writes the card of its owner: first the card, which anybody may see, and the vault
 /// last, so that a folder with a vault is complete.
 ///
 /// # Errors
 /// [`CeremonyError`]; a vault that is there already is never touched.
-pub fn create(path: &Path, root: &Root, new: &NewIdentity<'_>) -> Result<(Folder, Card), CeremonyError> {
+pub fn create(dir: CeremonyDir, root: &Root, card: &Card, new: &NewIdentity<'_>) -> Result<Folder, CeremonyError> {
     random::check()?;
-    let identity = Identity::derive(root)?;
-    let card = identity.card(new.label, new.created, None, &CeremonyRsa)?;
-    let sealed = vault::seal(root, new.created, new.passphrase, new.work, &mut random::system());
+    let sealed = vault::seal(root, card.created(), new.passphrase, new.work, &mut random::system());
     let sealed = sealed.map_err(|error| match error {
         SealError::Unlawful => CeremonyError::Passphrase,
         SealError::Randomness(_) => match random::check() {
@@ -50,7 +50,6 @@ pub fn create(path: &Path, root: &Root, new: &NewIdentity<'_>) -> Result<(Folder
             Ok(()) => CeremonyError::Passphrase,
         },
     })?;
-    let dir = CeremonyDir::create(path)?;
     if new.restored {
         dir.mark_restored()?;
     }
@@ -58,7 +57,7 @@ pub fn create(path: &Path, root: &Root, new: &NewIdentity<'_>) -> Result<(Folder
     folder.keep_own(CeremonyFile::Card, card.as_bytes())?;
     folder.dir().export(&card_name(), card.as_bytes())?;
     folder.dir().write_vault(&sealed)?;
-    Ok((folder, card))
+    Ok(folder)
 }
 
 /// The name of a card in an outbox.

@@ -139,6 +139,10 @@ pub fn complain(folder: &mut Folder, root: &Root) -> Result<(Complaint, Sent), C
         (Check::CertifyProof, _) => return Err(Fault::nobody(Check::ComplaintShare).into()),
         _ => return Err(refusal(collection, fault)),
     };
+    if collection.certifies.iter().any(|certify| certify.sender() == me) {
+        // The journal of another laptop would say so; this one may know nothing of it.
+        return Err(Fault::new(Check::JournalComplained, Culprit::Undecided).into());
+    }
     let deal = collection.deals.of(accused).ok_or(CeremonyError::NoPlan)?;
     let complained = state
         .complain(deal, fault.validator.unwrap_or_default())

@@ -95,6 +95,10 @@ fn words_are_shown_once_on_a_page_and_asked_back() {
         let text = String::from_utf8_lossy(&content).into_owned();
         assert!(!text.contains(&words[..3].join(" ")), "{}", path.display());
     }
+    // Where a vault is already, nobody writes words on paper that belong to nothing.
+    let Some(terminal) = Terminal::open(folder.path(), arguments) else { return };
+    let screen = terminal.end(1);
+    assert!(screen.contains("a vault is in this folder already") && !screen.contains("NOT A WALLET"), "{screen}");
     // Whoever interrupts leaves no words on the screen; whoever wants to stop for a while cannot leave them, either.
     let Some(mut terminal) = Terminal::open(folder.path(), &arguments.replace("ann", "cat")) else { return };
     terminal.expect("All on paper?");

@@ -6,7 +6,7 @@ use dvkey::store::ceremony_dir::CeremonyDir;
 use dvkey::workflow::ceremony::CeremonyError;
 use dvkey::workflow::ceremony::draft::{self, draft};
 use dvkey::workflow::ceremony::folder::Folder;
-use dvkey::workflow::ceremony::identity::{NewIdentity, create};
+use dvkey::workflow::ceremony::identity::{self, NewIdentity, create};
 use dvkey::workflow::ceremony::walks;
 use dvkey_ceremony::agdkg::card::Card;
 use dvkey_ceremony::agdkg::identity::{Identity, Root};
@@ -25,8 +25,10 @@ fn make(path: &Path, number: u8) -> Card {
     let passphrase = SecretBytes::new(b"a passphrase".to_vec());
     let work = Work { memory: 65_536, passes: 2, lanes: 1 };
     let label = format!("person {number}");
-    let new = NewIdentity { label: &label, created: 7, passphrase: &passphrase, work, restored: false };
-    create(path, &root(number), &new).unwrap().1
+    let card = identity::card(&root(number), &label, 7).unwrap();
+    let new = NewIdentity { passphrase: &passphrase, work, restored: false };
+    create(CeremonyDir::create(path).unwrap(), &root(number), &card, &new).unwrap();
+    card
 }
 
 fn plan(cards: &[Card], precommit: bool) -> Plan {

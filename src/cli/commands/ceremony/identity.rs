@@ -1,5 +1,6 @@
 //! `dvkey ceremony identity …`: a vault, 24 words on paper, a card for everybody, its binding to an operator.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use dvkey_ceremony::agdkg::card::Card;
@@ -24,6 +25,7 @@ use crate::crypto::random;
 use crate::format::binding;
 use crate::format::ceremony_file::CeremonyFile;
 use crate::format::network::Network;
+use crate::store::ceremony_dir::CeremonyDir;
 use crate::store::read::{Source, read_bounded};
 use crate::workflow::ceremony::folder::Folder;
 use crate::workflow::ceremony::identity::{self, NewIdentity, card_name};
@@ -57,6 +59,8 @@ pub(super) fn new(arguments: &IdentityNewArguments, printer: &Printer) -> Result
         return Err(Failure::new(Code::InputMissing, "the 24 words can be shown at a terminal only, once")
             .hint("run this at a terminal, or say --without-words: the vault is the only copy then"));
     }
+    // Before anything is put on paper: a vault that is there already, and a disk or a name that will not do.
+    let dir = CeremonyDir::create(&arguments.folder).map_err(|error| failed(&error.into()))?;
     let root = if arguments.from_words {
         root_from_words(arguments.words_file.as_deref(), &arguments.vault, printer)?
     } else if arguments.dice {
@@ -66,18 +70,13 @@ pub(super) fn new(arguments: &IdentityNewArguments, printer: &Printer) -> Result
         Root::random(&mut random::system())
             .map_err(|_| Failure::new(Code::MachineRandomness, "the operating system gives no randomness"))?
     };
+    let card = identity::card(&root, &label, super::now()).map_err(|error| failed(&error))?;
     let passphrase = new_passphrase(&arguments.vault, printer)?;
     if shows_words {
         show_words(&root, printer)?;
     }
-    let new = NewIdentity {
-        label: &label,
-        created: super::now(),
-        passphrase: &passphrase,
-        work,
-        restored: arguments.from_words,
-    };
-    let (folder, card) = identity::create(&arguments.folder, &root, &new).map_err(|error| failed(&error))?;
+    let new = NewIdentity { passphrase: &passphrase, work, restored: arguments.from_words };
+    let folder = identity::create(dir, &root, &card, &new).map_err(|error| failed(&error))?;
     let path = folder.dir().outbox().join(card_name());
     if arguments.armor {
         let armored = folder.dir().outbox().join("card.txt");
@@ -94,28 +93,37 @@ fn work(memory: Option<u64>) -> Result<Work, Failure> {
         .ok_or_else(|| Failure::new(Code::InputMissing, "--vault-memory is from 64MiB to 1GiB"))
 }
 
+/// Four words in a row, each with its number.
+const WORDS_WIDTH: usize = 4 * 18;
+
 /// Shows the words on a page that is gone afterwards, and asks for three of them back.
 fn show_words(root: &Root, printer: &Printer) -> Result<(), Failure> {
     let words = root.to_words();
     let list: Vec<&str> = words.split(' ').collect();
-    let mut page = vec![
+    // Wiped whichever way this ends; the terminal's own memory is not ours.
+    let mut page: Vec<Zeroizing<String>> = [
         tone(Tone::Bold, "CEREMONY ROOT, NOT A WALLET"),
         String::new(),
         "Write these 24 words on paper, with their numbers. They are shown once. Whoever".to_owned(),
-        "has them has your part of every ceremony; without them a lost laptop is a lost share.".to_owned(),
+        "has them has your part of every ceremony; without them".to_owned(),
+        "a lost laptop is a lost share.".to_owned(),
         String::new(),
-    ];
+    ]
+    .map(Zeroizing::new)
+    .into();
     for row in 0..6 {
-        let cells = (0..4).filter_map(|column| {
-            let at = row + 6 * column;
-            list.get(at).map(|word| format!("{:>2}  {word:<12}", at + 1))
-        });
-        page.push(cells.collect::<Vec<_>>().join("  "));
+        // Room for all of it: a string that grows leaves a copy behind.
+        let mut line = Zeroizing::new(String::with_capacity(WORDS_WIDTH));
+        for at in (0..4).map(|column| row + 6 * column) {
+            let word = list.get(at).copied().unwrap_or_default();
+            // Writing to a string does not fail.
+            let _ = write!(line, "{:>2}  {word:<12}  ", at + 1);
+        }
+        page.push(line);
     }
-    page.push(String::new());
+    page.push(Zeroizing::default());
     prompt::on_a_page(&page, || prompt::secret_line("All on paper? Press Enter, and they are gone."))?;
-    // What was put into the page is wiped; the terminal's own memory is not ours.
-    page.into_iter().for_each(|line| drop(Zeroizing::new(line)));
+    drop(page);
     for number in three_of(list.len())? {
         let expected = list.get(number).copied().unwrap_or_default();
         let mut tries = 1;
@@ -125,7 +133,7 @@ fn show_words(root: &Root, printer: &Printer) -> Result<(), Failure> {
                 break;
             }
             if tries == TRIES {
-                return Err(Failure::new(Code::ConfirmDiffers, "that is not the word; nothing was written")
+                return Err(Failure::new(Code::ConfirmDiffers, "that is not the word; no vault was written")
                     .hint("run it again: there will be new words"));
             }
             printer.warning("that is not the word");
