@@ -109,3 +109,35 @@ impl Envelope {
         Ok(SecretBytes::new(secret))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::kdf::Path;
+
+    #[test]
+    fn only_what_another_reading_could_open_is_derived_again() {
+        let password = |text: &str| Password::new(SecretBytes::new(text.as_bytes().to_vec())).unwrap();
+        let sealed = |salt: u8, text: &str| {
+            let kdf = Kdf::Scrypt { log_n: 4, r: 8, p: 1, salt: vec![salt] };
+            Envelope::seal(&SecretBytes::new(vec![salt; 32]), &password(text), kdf, [salt; 16]).unwrap()
+        };
+        // The readings differ by the combining mark; the last but one was sealed under the other one.
+        let envelopes =
+            [sealed(1, "right"), sealed(2, "right"), sealed(3, "résumé"), sealed(4, "resume"), sealed(5, "x")];
+        let passwords = ["right", "wrong", "résumé", "résumé", "wröng"].map(password);
+        let pairs: Vec<_> = envelopes.iter().zip(&passwords).collect();
+        for path in Path::ALL.into_iter().filter(|path| path.is_supported()) {
+            let mut deriver = Deriver::untested(path, 1 << 20);
+            let found = Envelope::open_all(&pairs, &mut deriver).into_iter();
+            let found: Vec<_> =
+                found.map(|opened| opened.map(|(secret, reading)| (secret.expose()[0], reading))).collect();
+            let wrong = Err(EnvelopeError::WrongPassword);
+            assert_eq!(
+                found,
+                [Ok((1, Reading::Standard)), wrong, Ok((3, Reading::Standard)), Ok((4, Reading::Wealdtech)), wrong]
+            );
+            assert_eq!(deriver.made, 5 + 2, "{path:?}");
+        }
+    }
+}

@@ -28,6 +28,9 @@ pub(crate) trait Client: Sync {
     /// The password of a keystore, when its turn comes; `None` when it is not to be opened after all.
     fn password(&self, position: usize) -> Option<Password>;
 
+    /// Hears of a keystore that asks for more memory than there is in all. It is not opened.
+    fn too_large(&self, position: usize, wanted: u64);
+
     /// Takes what came of a keystore. Called once for each that had a password, in no particular order.
     fn opened(&self, position: usize, result: Result<Unlocked, UnlockError>);
 
@@ -37,7 +40,7 @@ pub(crate) trait Client: Sync {
     }
 }
 
-/// Opens the keystores at these positions of `all`. Each must fit into the memory by itself.
+/// Opens the keystores at these positions of `all`; each of them is heard of once.
 ///
 /// The memory is cut into equal parts, one for each worker, and fewer workers where a part could not hold the largest
 /// derivation; the others open what takes no memory. A worker keeps its part until nothing is left that it can open.
@@ -47,7 +50,12 @@ pub(crate) fn open_all(
     resources: Resources<'_>,
     client: &impl Client,
 ) {
-    let queue = Queue::new(all, positions);
+    let wanted = |at: &usize| all.get(*at).map_or(0, |keystore| keystore.envelope.kdf.memory());
+    let (fitting, others): (Vec<_>, Vec<_>) = positions.partition(|at| resources.memory.try_fits(wanted(at)));
+    for at in others {
+        client.too_large(at, wanted(&at));
+    }
+    let queue = Queue::new(all, fitting.into_iter());
     if queue.keystores == 0 {
         return;
     }

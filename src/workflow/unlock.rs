@@ -198,10 +198,6 @@ impl<T: Send> Run<'_, T> {
         if hopeless {
             return Err(RefusalCause::NotTried);
         }
-        let wanted = keystore.keystore.envelope.kdf.memory();
-        if !self.ports.memory.try_fits(wanted) {
-            return Err(RefusalCause::Memory { wanted, budget: self.ports.memory.total() });
-        }
         self.ports.passwords.get(position, keystore)
     }
 
@@ -278,6 +274,12 @@ impl<T: Send> Client for Run<'_, T> {
     fn password(&self, position: usize) -> Option<Password> {
         let keystore = self.keystores.get(position)?;
         self.password_of(position, keystore).map_err(|cause| self.keep(position, keystore, Err(cause))).ok()
+    }
+
+    fn too_large(&self, position: usize, wanted: u64) {
+        if let Some(keystore) = self.keystores.get(position) {
+            self.keep(position, keystore, Err(RefusalCause::Memory { wanted, budget: self.ports.memory.total() }));
+        }
     }
 
     fn opened(&self, position: usize, result: Result<Unlocked, UnlockError>) {

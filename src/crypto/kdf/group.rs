@@ -27,6 +27,9 @@ pub struct Deriver {
     arena: Arena,
     /// The most memory that the tables may take together, in bytes.
     memory: u64,
+    /// How many derivations were made.
+    #[cfg(test)]
+    pub(crate) made: usize,
 }
 
 /// scrypt with more lanes of its own than this is left to the crate; keystores have one.
@@ -39,8 +42,14 @@ impl Deriver {
         Self::untested(path.path(), memory)
     }
 
-    pub(super) fn untested(path: Path, memory: u64) -> Self {
-        Self { path, arena: Arena::default(), memory }
+    pub(in crate::crypto) fn untested(path: Path, memory: u64) -> Self {
+        Self {
+            path,
+            arena: Arena::default(),
+            memory,
+            #[cfg(test)]
+            made: 0,
+        }
     }
 
     /// How many derivations like this one should come at once, so that nothing lies idle: 1 where it makes no difference.
@@ -79,10 +88,14 @@ impl Deriver {
                 }
             }
         }
+        #[cfg(test)]
+        {
+            self.made += keys.iter().flatten().count();
+        }
         for (at, original) in originals.into_iter().enumerate() {
             if original != at {
                 let copy = keys.get(original).and_then(Option::as_ref).map(|key| match key {
-                    Ok(key) => Ok(DerivedKey(key.0.clone())),
+                    Ok(key) => Ok(key.copy()),
                     Err(error) => Err(*error),
                 });
                 if let Some(slot) = keys.get_mut(at) {
@@ -119,9 +132,9 @@ impl Deriver {
             keys.push((
                 at,
                 mixed.map(|()| {
-                    let mut key = Zeroizing::new([0; 32]);
-                    pbkdf2_hmac::<Sha256>(password.expose(), own.as_flattened(), 1, key.as_mut());
-                    DerivedKey(key)
+                    let mut key = DerivedKey::blank();
+                    pbkdf2_hmac::<Sha256>(password.expose(), own.as_flattened(), 1, key.0.as_mut_slice());
+                    key
                 }),
             ));
         }
@@ -177,7 +190,9 @@ struct Shape {
 impl Shape {
     fn of(path: Path, kdf: &Kdf) -> Option<Self> {
         match kdf {
-            Kdf::Scrypt { log_n, r: 8, p, .. } if path != Path::Crate && *p <= MOST_P && (1..=31).contains(log_n) => {
+            Kdf::Scrypt { log_n, r: 8, p, .. }
+                if path != Path::Crate && (1..=MOST_P).contains(p) && (1..=31).contains(log_n) =>
+            {
                 Some(Self { log_n: *log_n, p: *p })
             }
             _ => None,

@@ -97,10 +97,23 @@ pub enum KdfError {
     Work(u64),
 }
 
-/// 32 derived bytes: 16 for the cipher, 16 for the checksum.
-pub struct DerivedKey(Zeroizing<[u8; 32]>);
+/// 32 derived bytes: 16 for the cipher, 16 for the checksum. They stay in one place until they are wiped there: moving the
+/// key, out of a list for one, leaves no copy behind.
+pub struct DerivedKey(Box<Zeroizing<[u8; 32]>>);
 
 impl DerivedKey {
+    /// A key that is still to be filled in.
+    fn blank() -> Self {
+        Self(Box::default())
+    }
+
+    /// The same key in a place of its own.
+    fn copy(&self) -> Self {
+        let mut copy = Self::blank();
+        copy.0.copy_from_slice(self.0.as_slice());
+        copy
+    }
+
     /// Bytes 0…15, the AES-128 key.
     #[must_use]
     pub fn cipher_key(&self) -> &[u8; 16] {
@@ -171,6 +184,10 @@ impl Kdf {
                 if work > KdfLimits::SCRYPT_WORK.max(limits.memory / 128) {
                     return Err(KdfError::Work(work >> 21));
                 }
+                // RFC 7914, section 2; the library multiplies before it compares.
+                if u64::from(*r) * u64::from(*p) >= 1 << 30 {
+                    return Err(KdfError::Unlawful);
+                }
                 scrypt::Params::new(*log_n, *r, *p).map(drop).map_err(|_| KdfError::Unlawful)
             }
             Self::Pbkdf2 { c: 0, .. } => Err(KdfError::NoIterations),
@@ -188,17 +205,18 @@ impl Kdf {
         // The library would end the process; asked first, the system can say no.
         let wanted = usize::try_from(self.memory()).map_err(|_| KdfError::NoMemory(self.memory()))?;
         Vec::<u8>::new().try_reserve_exact(wanted).map_err(|_| KdfError::NoMemory(self.memory()))?;
-        let mut key = Zeroizing::new([0; 32]);
+        let mut key = DerivedKey::blank();
         match self {
             Self::Scrypt { log_n, r, p, salt } => {
                 let parameters = scrypt::Params::new(*log_n, *r, *p).map_err(|_| KdfError::Unlawful)?;
-                scrypt::scrypt(password.expose(), salt, &parameters, key.as_mut()).map_err(|_| KdfError::Unlawful)?;
+                scrypt::scrypt(password.expose(), salt, &parameters, key.0.as_mut_slice())
+                    .map_err(|_| KdfError::Unlawful)?;
             }
             Self::Pbkdf2 { c, salt } => {
-                pbkdf2::pbkdf2_hmac::<Sha256>(password.expose(), salt, *c, key.as_mut());
+                pbkdf2::pbkdf2_hmac::<Sha256>(password.expose(), salt, *c, key.0.as_mut_slice());
             }
         }
-        Ok(DerivedKey(key))
+        Ok(key)
     }
 }
 

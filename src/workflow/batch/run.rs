@@ -396,13 +396,14 @@ impl Client for Window<'_> {
         if self.finisher.is_stopped() {
             return None;
         }
-        let wanted = keystore.keystore.envelope.kdf.memory();
-        let password = if self.ports.memory.try_fits(wanted) {
-            self.ports.passwords.get(row, &keystore.path)
-        } else {
-            Err(RefusalCause::Memory { wanted, budget: self.ports.memory.total() })
-        };
+        let password = self.ports.passwords.get(row, &keystore.path);
         password.map_err(|cause| self.finisher.refuse(row.clone(), cause.into())).ok()
+    }
+
+    fn too_large(&self, position: usize, wanted: u64) {
+        let Some(Task { row, .. }) = self.tasks.get(position) else { return };
+        let cause = RefusalCause::Memory { wanted, budget: self.ports.memory.total() };
+        self.finisher.refuse(row.clone(), cause.into());
     }
 
     fn opened(&self, position: usize, result: Result<Unlocked, UnlockError>) {

@@ -163,3 +163,19 @@ fn what_is_missing_is_named() {
     let assert = batch(folder, &["status", "plan.jsonl", "--work", "work"]).assert().code(5);
     assert!(stderr(&assert).contains("1 of 2 rows still to be done"), "{}", stderr(&assert));
 }
+
+/// A row that can never have the memory it asks for is refused with that reason, and keeps nobody else waiting.
+#[test]
+fn a_row_that_does_not_fit_the_memory_is_refused() {
+    let folder = service(3);
+    let folder = folder.path();
+    fs::copy(folder.join("keystore-demo.json"), folder.join("ks/keystore-9.json")).unwrap();
+    fs::copy(folder.join("password.txt"), folder.join("ks/keystore-9.txt")).unwrap();
+    plan(folder);
+    let assert = run(folder, &["--memory", "1MiB"]).assert().code(1);
+    let said = stderr(&assert);
+    assert!(said.contains("keystore-9.json: its key derivation needs") && said.contains("(keystore.memory)"), "{said}");
+    let assert = batch(folder, &["status", "plan.jsonl", "--work", "work", "--json"]).assert();
+    let said = crate::stdout(&assert);
+    assert!(said.contains("\"done\":3") && said.contains("\"refused\":1"), "{said}");
+}

@@ -104,9 +104,9 @@ fn show_words(root: &Root, printer: &Printer) -> Result<(), Failure> {
     let mut page: Vec<Zeroizing<String>> = [
         tone(Tone::Bold, "CEREMONY ROOT, NOT A WALLET"),
         String::new(),
-        "Write these 24 words on paper, with their numbers. They are shown once. Whoever".to_owned(),
-        "has them has your part of every ceremony; without them".to_owned(),
-        "a lost laptop is a lost share.".to_owned(),
+        "Write these 24 words on paper, with their numbers. They are shown once.".to_owned(),
+        "Whoever has them has your part of every ceremony;".to_owned(),
+        "without them, a lost laptop is a lost share.".to_owned(),
         String::new(),
     ]
     .map(Zeroizing::new)
