@@ -1,5 +1,7 @@
 //! What the fuzz targets share: an input read in pieces, bounds on key derivation, and what a verdict promises.
 
+pub mod ceremony;
+
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
