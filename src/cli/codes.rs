@@ -95,6 +95,7 @@ codes! {
     BatchPlan = "batch.plan", Refused;
     BatchInputsChanged = "batch.inputs-changed", Refused;
     BatchOtherPlan = "batch.other-plan", Refused;
+    BatchOtherShards = "batch.other-shards", Refused;
     BatchNoWork = "batch.no-work", Refused;
     BatchTwoResults = "batch.two-results", Refused;
     BatchNextNonce = "batch.next-nonce", Refused;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, FlockOperation, Mode as Bits, OFlags, flock, mkdir, open, unlinkat};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::atomic::{Dir, Mode, Staged, Undo, is_swept, stage};
 use super::read::list_dir;
@@ -75,6 +75,18 @@ impl WorkDir {
     /// # Errors
     /// [`WriteError::InUse`] while another process has it; otherwise as the system reports it.
     pub fn lock(&self) -> Result<Lock, WriteError> {
+        self.take_lock(FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// As [`WorkDir::lock`], for a moment: waits until whoever has the lock lets go of it.
+    ///
+    /// # Errors
+    /// [`WriteError`] as the system reports it.
+    pub fn wait_for_lock(&self) -> Result<Lock, WriteError> {
+        self.take_lock(FlockOperation::LockExclusive)
+    }
+
+    fn take_lock(&self, operation: FlockOperation) -> Result<Lock, WriteError> {
         let path = self.dir.path.join(LOCK_FILE);
         let file = OpenOptions::new()
             .create(true)
@@ -83,7 +95,7 @@ impl WorkDir {
             .mode(0o644)
             .open(&path)
             .map_err(|error| WriteError::from_io(&path, error))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match retry_on_intr(|| flock(&file, operation)) {
             Ok(()) => Ok(Lock { file: Some(file) }),
             Err(Errno::WOULDBLOCK) => Err(WriteError::InUse { path: self.dir.path.clone() }),
             Err(Errno::NOTSUP | Errno::NOSYS | Errno::NOLCK | Errno::INVAL) => Ok(Lock { file: None }),

@@ -67,6 +67,8 @@ impl Failure {
             ShardError::OtherPlan { .. } => {
                 Self::new(Code::BatchOtherPlan, error.to_string()).hint("name another folder with --work")
             }
+            ShardError::OtherShards { of, .. } => Self::new(Code::BatchOtherShards, error.to_string())
+                .hint(format!("go on with --shard I/{of}; or begin anew with another --work, and merge only that")),
             ShardError::NoWork(_) => Self::new(Code::BatchNoWork, error.to_string()),
             ShardError::TwoResults { .. } => Self::new(Code::BatchTwoResults, error.to_string())
                 .hint("decide for one of the folders and leave the other one out"),

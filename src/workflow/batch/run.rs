@@ -9,7 +9,7 @@ use dvkey_ceremony::{Dealer, OwnerNonce, PublicKey};
 
 use super::finish::Finisher;
 use super::result::{GROUP, judge_read};
-use super::shard::{RESULTS, RowState, ShardError, read_result, read_state};
+use super::shard::{RESULTS, RowState, ShardError, must_go_with, read_result, read_state};
 use super::{LoadError, LoadedPlan, ResultProblem, Shard};
 use crate::crypto::digest::Sha256Digest;
 use crate::crypto::kdf::KdfLimits;
@@ -201,6 +201,7 @@ const WINDOW: usize = 512;
 /// [`RunError`]; what is done by then is kept.
 pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result<Outcome, RunError> {
     random::check()?;
+    must_go_with(&request.work, plan.hash, request.shard)?;
     let outer = WorkDir::open(&request.work)?;
     let folder = WorkDir::open(&outer.path().join(request.shard.folder()))?;
     let lock = folder.lock()?;
@@ -222,12 +223,18 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
     done.extend(taken);
     must_be_unchanged(plan, request.shard, &done)?;
 
+    // Of two runs that begin at once and share the rows out differently, the second one sees the first one's journal.
+    let turn = if state.is_opened { None } else { Some(outer.wait_for_lock()?) };
+    if turn.is_some() {
+        must_go_with(&request.work, plan.hash, request.shard)?;
+    }
     let mut journal = folder.log(journal::FILE_NAME)?;
     journal.drop_unfinished_line()?;
     if !state.is_opened {
         let (shard, of) = (request.shard.number(), request.shard.of());
         journal.append(Entry::Opened { plan: plan.hash, shard, of }.to_line()?.as_bytes())?;
     }
+    drop(turn);
     (ports.events)(Event::Begin { kept, left: rows.saturating_sub(kept).saturating_sub(superseded) });
     let dealers = dealers(plan)?;
     let finisher = Finisher::new(plan, ports, results, journal);

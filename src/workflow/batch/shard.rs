@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dvkey_ceremony::{Nonce, PublicKey};
 
-use super::{FOLDER_START, LoadedPlan, ResultProblem};
+use super::{FOLDER_START, LoadedPlan, ResultProblem, Shard};
 use crate::crypto::digest::Sha256Digest;
 use crate::format::journal::{self, Entry, Superseded};
 use crate::format::plan::Row;
@@ -62,6 +62,16 @@ pub enum ShardError {
         path: PathBuf,
         /// That plan's hash.
         found: Sha256Digest,
+    },
+    /// Its rows are shared out in another way.
+    #[error("{}: the rows of this work are shared out otherwise: this is shard {number} of {of}", path.display())]
+    OtherShards {
+        /// The folder.
+        path: PathBuf,
+        /// Which shard it is.
+        number: u32,
+        /// Of how many.
+        of: u32,
     },
     /// A folder without the work of any shard.
     #[error("{}: no work of a batch is in this folder", .0.display())]
@@ -130,6 +140,63 @@ pub fn read_state(folder: &Path, plan: Sha256Digest) -> Result<ShardState, Shard
             Err(_) => state.damaged.push(number),
         }
     }
+}
+
+/// Refuses a folder in which shards have been begun that are not of this plan and of as many as this one: their rows and
+/// this one's would not be apart, and some would be done twice.
+///
+/// # Errors
+/// [`ShardError::OtherPlan`], [`ShardError::OtherShards`]; [`ShardError::Read`].
+pub(super) fn must_go_with(work: &Path, plan: Sha256Digest, shard: Shard) -> Result<(), ShardError> {
+    let entries = match list_dir(work) {
+        Err(ReadError::NotFound { .. }) => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries.into_iter().filter(|entry| entry.kind == EntryKind::Dir) {
+        let Some(shares) = entry.name.strip_prefix(FOLDER_START) else { continue };
+        let Some(begun) = begun_as(&entry.path, shares)? else { continue };
+        let path = entry.path;
+        if let Some(found) = begun.plan.filter(|found| *found != plan) {
+            return Err(ShardError::OtherPlan { path, found });
+        }
+        let is_own = entry.name == shard.folder();
+        if begun.of != shard.of() || (is_own && begun.number != shard.number()) {
+            return Err(ShardError::OtherShards { path, number: begun.number, of: begun.of });
+        }
+    }
+    Ok(())
+}
+
+/// What a shard was begun as.
+struct Begun {
+    /// `None` where no line of the journal says it any more.
+    plan: Option<Sha256Digest>,
+    number: u32,
+    of: u32,
+}
+
+/// What the journal in a shard's folder says, or else the folder's name. `None` for a folder without a journal.
+fn begun_as(folder: &Path, shares: &str) -> Result<Option<Begun>, ShardError> {
+    let mut lines = match Lines::open(&folder.join(journal::FILE_NAME), journal::MAX_LINE) {
+        Err(ReadError::NotFound { .. }) => return Ok(None),
+        lines => lines?,
+    };
+    loop {
+        match lines.next_line() {
+            Ok(Some(line)) => {
+                if let Ok(Entry::Opened { plan, shard, of }) = Entry::parse(line.bytes) {
+                    return Ok(Some(Begun { plan: Some(plan), number: shard, of }));
+                }
+            }
+            Ok(None) => break,
+            Err(ReadError::TooLarge { .. }) => {
+                lines.skip_rest()?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let said = shares.split_once("-of-").and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+    Ok(said.map(|(number, of)| Begun { plan: None, number, of }))
 }
 
 /// Reads the result of a row, if it is the one in the journal.

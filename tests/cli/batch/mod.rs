@@ -1,6 +1,7 @@
 //! Batches from outside: planned, run, sharded, merged, compacted, and everything that is refused on the way.
 
 mod crash;
+mod folders;
 mod recipe;
 mod refusals;
 

@@ -1,0 +1,73 @@
+//! Work folders that are not what a run left: shared out otherwise, damaged, copied, or no files at all.
+
+use std::fs;
+use std::process::Command;
+
+use super::{batch, merge, plan, run, service};
+use crate::stderr;
+
+/// All runs into one folder share the rows out alike; a renamed folder is still what its journal says.
+#[test]
+fn one_folder_has_one_number_of_shards() {
+    let folder = service(6);
+    let folder = folder.path();
+    plan(folder);
+    run(folder, &["--shard", "1/3"]).assert().success();
+    for shard in ["1/2", "2/2", "1/1", "3/4"] {
+        let assert = run(folder, &["--shard", shard]).assert().code(1);
+        let said = stderr(&assert);
+        assert!(said.contains("code: batch.other-shards "), "{shard}: {said}");
+        assert!(said.contains("work/shard-1-of-3: the rows of this work are shared out otherwise"), "{said}");
+        assert!(said.contains("shard 1 of 3") && said.contains("--shard I/3"), "{said}");
+        assert_eq!(fs::read_dir(folder.join("work")).unwrap().filter(is_folder).count(), 1);
+    }
+    // An empty folder, or one of which nobody knows anything, is no obstacle.
+    fs::create_dir(folder.join("work/shard-1-of-2")).unwrap();
+    fs::create_dir(folder.join("work/shard-old")).unwrap();
+    run(folder, &["--shard", "2/3"]).assert().success();
+    run(folder, &["--shard", "3/3"]).assert().success();
+    merge(folder, &["--out", "merged"]).assert().success();
+    // The journal decides; where it does not say it any more, the name.
+    fs::create_dir(folder.join("renamed")).unwrap();
+    fs::rename(folder.join("work/shard-1-of-3"), folder.join("renamed/shard-1-of-2")).unwrap();
+    for shard in ["1/2", "2/2"] {
+        let assert = run(folder, &["--work", "renamed", "--shard", shard]).assert().code(1);
+        assert!(stderr(&assert).contains("this is shard 1 of 3"), "{}", stderr(&assert));
+    }
+    fs::write(folder.join("renamed/shard-1-of-2/journal"), "x\n").unwrap();
+    let assert = run(folder, &["--work", "renamed", "--shard", "1/3"]).assert().code(1);
+    assert!(stderr(&assert).contains("this is shard 1 of 2"), "{}", stderr(&assert));
+    // Another plan's shard beside it is one folder too many, too.
+    batch(folder, &["plan", "--manifest", "manifest.csv", "--out", "other.jsonl"]).assert().success();
+    let other = ["run", "other.jsonl", "--no-input", "--password-dir", "ks", "--work", "work", "--shard", "1/3"];
+    let assert = batch(folder, &other).assert().code(1);
+    assert!(stderr(&assert).contains("code: batch.other-plan "), "{}", stderr(&assert));
+}
+
+fn is_folder(entry: &std::io::Result<fs::DirEntry>) -> bool {
+    entry.as_ref().unwrap().file_type().unwrap().is_dir()
+}
+
+/// Two runs that begin at once with different numbers of shards: one of them does its rows, the other one none.
+#[test]
+fn different_numbers_of_shards_that_begin_at_once() {
+    let folder = service(4);
+    let folder = folder.path();
+    plan(folder);
+    for round in 0..10 {
+        let work = format!("work-{round}");
+        fs::create_dir(folder.join(&work)).unwrap();
+        let start = |shard: &str| {
+            Command::new(env!("CARGO_BIN_EXE_dvkey"))
+                .current_dir(folder)
+                .args(["batch", "run", "plan.jsonl", "--no-input", "--password-dir", "ks", "--work", &work])
+                .args(["--shard", shard])
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap()
+        };
+        let mut codes = [start("1/1"), start("1/2")].map(|mut child| child.wait().unwrap().code().unwrap());
+        codes.sort_unstable();
+        assert_eq!(codes, [0, 1]);
+    }
+}
