@@ -57,6 +57,8 @@ pub struct Renumbered {
 pub struct Compacted {
     /// The new plan's hash.
     pub hash: Sha256Digest,
+    /// When it was made.
+    pub created_at: String,
     /// How many rows it has.
     pub rows: u32,
     /// By owner.
@@ -102,6 +104,9 @@ pub enum CompactError {
         /// The last one that would count as registered.
         last: Nonce,
     },
+    /// Another plan has rows of an owner already, and is not the one that is asked for.
+    #[error("plan {} has the rows of {} on {} from nonce {} on already", .0.by, .0.owner, .0.network, .0.from)]
+    Taken(Superseded),
     /// No row would be in the new plan.
     #[error("no row is left to be planned")]
     NothingLeft,
@@ -134,14 +139,15 @@ impl OldJournals {
     ///
     /// # Errors
     /// [`WritePlanError`]; the rows may be taken from some of the journals, which the next try makes good.
-    pub fn supersede(&mut self, compacted: &Compacted, at: &str) -> Result<(), WritePlanError> {
+    pub fn supersede(&mut self, compacted: &Compacted) -> Result<(), WritePlanError> {
         let mut lines = String::new();
         for Renumbered { network, owner, next, .. } in &compacted.owners {
             let rows = Superseded { network: *network, owner: *owner, from: *next, by: compacted.hash };
-            lines += &Entry::Superseded { rows, at: at.to_owned() }.to_line()?;
+            lines += &Entry::Superseded { rows, at: compacted.created_at.clone() }.to_line()?;
         }
         for (log, _) in &mut self.0 {
-            log.append(lines.as_bytes())?;
+            // Twice: one line that is damaged later does not give the rows back to the old plan.
+            log.append(lines.repeat(2).as_bytes())?;
         }
         Ok(())
     }
@@ -152,6 +158,9 @@ type Own = BTreeMap<Nonce, (u32, u64)>;
 
 /// Writes a new plan to `staged`: for each owner that is named, the rows from its next nonce on, without the refused ones,
 /// moved down by as many nonces as rows before them are left out. Owners without refused rows need not be named, and are not in the new plan.
+///
+/// The rows of an owner are taken once. To ask for the same again gives the same plan again, byte for byte: the first one
+/// may never have come to the disk.
 ///
 /// # Errors
 /// [`CompactError`].
@@ -172,11 +181,14 @@ pub fn compact(
     let named = named(next, &owners)?;
     for ((network, owner), own) in &owners {
         let is_refused = |(row, _): &(u32, u64)| matches!(work.rows.get(row), Some((RowState::Refused(_), _)));
-        if !named.contains_key(&(*network, *owner)) && own.values().any(is_refused) {
+        let is_settled = named.contains_key(&(*network, *owner)) || taken(work, *network, *owner).is_some();
+        if !is_settled && own.values().any(is_refused) {
             return Err(CompactError::NotNamed { owner: *owner, network: *network });
         }
     }
-    let header = Header { created_at, base, continues: Some(plan.hash) };
+    let before = named.keys().find_map(|(network, owner)| taken(work, *network, *owner));
+    let created_at = before.and_then(|taken| work.made_at.get(&taken.by)).cloned().unwrap_or(created_at);
+    let header = Header { created_at: created_at.clone(), base, continues: Some(plan.hash) };
     let mut writer = PlanWriter::start(staged, header)?;
     for input in &plan.inputs {
         writer.input(input.clone())?;
@@ -196,9 +208,18 @@ pub fn compact(
     }
     let rows = writer.rows();
     if rows == 0 {
-        return Err(CompactError::NothingLeft);
+        return Err(before.map_or(CompactError::NothingLeft, |taken| CompactError::Taken(*taken)));
     }
-    Ok(Compacted { hash: writer.close()?, rows, owners: renumbered })
+    let hash = writer.close()?;
+    if let Some(taken) = before.filter(|taken| taken.by != hash) {
+        return Err(CompactError::Taken(*taken));
+    }
+    Ok(Compacted { hash, created_at, rows, owners: renumbered })
+}
+
+/// What another plan has of an owner.
+fn taken(work: &AllWork, network: Network, owner: Address) -> Option<&Superseded> {
+    work.superseded.iter().find(|taken| (taken.network, taken.owner) == (network, owner))
 }
 
 fn named(

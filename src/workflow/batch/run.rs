@@ -254,14 +254,14 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
 }
 
 /// The rows of the shard that another plan has.
-fn taken(plan: &LoadedPlan, shard: Shard, superseded: &[Superseded]) -> Result<HashSet<u32>, LoadError> {
+fn taken(plan: &LoadedPlan, shard: Shard, superseded: &[(Superseded, String)]) -> Result<HashSet<u32>, LoadError> {
     let mut taken = HashSet::new();
     if superseded.is_empty() {
         return Ok(taken);
     }
     let mut rows = plan.rows()?;
     while let Some((_, row)) = rows.next_row()? {
-        if shard.has(row.row) && superseded.iter().any(|by| by.takes(row.network, row.owner, row.nonce)) {
+        if shard.has(row.row) && superseded.iter().any(|(by, _)| by.takes(row.network, row.owner, row.nonce)) {
             taken.insert(row.row);
         }
     }

@@ -21,8 +21,8 @@ pub(super) const RESULTS: &str = "results";
 pub struct ShardState {
     /// The rows that are done or refused.
     pub rows: HashMap<u32, RowState>,
-    /// What other plans have taken from this one.
-    pub superseded: Vec<Superseded>,
+    /// What other plans have taken from this one, and when they were made.
+    pub superseded: Vec<(Superseded, String)>,
     /// The numbers of damaged lines. What they said is done again.
     pub damaged: Vec<u64>,
     /// Whether a line names this plan.
@@ -134,7 +134,7 @@ pub fn read_state(folder: &Path, plan: Sha256Digest) -> Result<ShardState, Shard
                 state.last = Some(at);
             }
             Ok(Entry::Superseded { rows, at }) => {
-                state.superseded.push(rows);
+                state.superseded.push((rows, at.clone()));
                 state.last = Some(at);
             }
             Err(_) => state.damaged.push(number),
@@ -243,6 +243,8 @@ pub struct AllWork {
     pub rows: HashMap<u32, (RowState, u16)>,
     /// What other plans have taken from this one, the lowest nonces first.
     pub superseded: Vec<Superseded>,
+    /// When the plans that have taken rows were made.
+    pub made_at: HashMap<Sha256Digest, String>,
     /// Damaged lines, by folder.
     pub damaged: Vec<(PathBuf, u64)>,
     /// When the last entry was written.
@@ -262,6 +264,7 @@ impl AllWork {
             folders,
             rows: HashMap::new(),
             superseded: Vec::new(),
+            made_at: HashMap::new(),
             damaged: Vec::new(),
             last: None,
         };
@@ -269,7 +272,10 @@ impl AllWork {
             let state = read_state(folder, plan.hash)?;
             all.damaged.extend(state.damaged.iter().map(|line| (folder.clone(), *line)));
             all.last = all.last.take().max(state.last);
-            all.superseded.extend(state.superseded);
+            for (taken, at) in state.superseded {
+                all.made_at.insert(taken.by, at);
+                all.superseded.push(taken);
+            }
             let own = u16::try_from(number).unwrap_or(u16::MAX);
             for (row, found) in state.rows {
                 match (all.rows.get(&row), &found) {

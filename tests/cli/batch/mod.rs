@@ -1,5 +1,6 @@
 //! Batches from outside: planned, run, sharded, merged, compacted, and everything that is refused on the way.
 
+mod compact;
 mod crash;
 mod folders;
 mod recipe;

@@ -219,9 +219,9 @@ fn make_new_plan(
     // From here on no run of the old plan changes what is read.
     let mut journals = OldJournals::open(work).map_err(|error| Failure::write(&error))?;
     let work = &AllWork::read(&arguments.work, plan).map_err(|error| Failure::batch_work(&error))?;
-    let compacted = compact(plan, work, next, confirmed, (created_at.clone(), base.to_owned()), &mut staged)
+    let compacted = compact(plan, work, next, confirmed, (created_at, base.to_owned()), &mut staged)
         .map_err(|error| Failure::batch_compact(&error))?;
-    journals.supersede(&compacted, &created_at).map_err(|error| Failure::batch_compact(&error.into()))?;
+    journals.supersede(&compacted).map_err(|error| Failure::batch_compact(&error.into()))?;
     output.publish(vec![staged]).map_err(|error| Failure::write(&error))?;
     show_new_plan(plan, &compacted, &path, printer);
     Ok(Exit::Done)

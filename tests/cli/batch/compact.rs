@@ -1,0 +1,96 @@
+//! A new plan takes its rows from the old one once, and only from journals that can be relied on.
+
+use std::fs;
+use std::path::Path;
+
+use super::{batch, manifest, merge, plan, run, service};
+use crate::{OWNER, objects, stderr, stdout};
+
+/// Eight rows, the fourth refused.
+fn with_a_gap() -> tempfile::TempDir {
+    let folder = service(8);
+    fs::write(folder.path().join("ks/keystore-4.txt"), "wrong").unwrap();
+    plan(folder.path());
+    run(folder.path(), &[]).assert().code(1);
+    folder
+}
+
+fn compact(folder: &Path, nonce: u16, options: &[&str]) -> assert_cmd::Command {
+    let mut command = merge(folder, &["--compact", "--next-nonce", &format!("{OWNER}={nonce}")]);
+    command.args(options);
+    command
+}
+
+/// Two plans of the same rows would use the same nonces twice: the second one is refused, or is the first one again.
+#[test]
+fn rows_are_taken_once() {
+    let folder = with_a_gap();
+    let folder = folder.path();
+    compact(folder, 10, &["--out", "next"]).assert().success();
+    let first = fs::read(folder.join("next/plan.jsonl")).unwrap();
+    // The same again is the same plan again, byte for byte, as after a crash before the plan was written.
+    for out in ["next", "again"] {
+        let _ = fs::remove_file(folder.join(out).join("plan.jsonl"));
+        compact(folder, 10, &["--out", out]).assert().success();
+        assert!(fs::read(folder.join(out).join("plan.jsonl")).unwrap() == first, "{out}");
+    }
+    let journal = folder.join("work/shard-1-of-1/journal");
+    for (nonce, options) in [(9, &[][..]), (11, &["--confirm"]), (9, &["--force"])] {
+        let confirmed = format!("{OWNER}={nonce}");
+        let mut command = compact(folder, nonce, &["--out", "next"]);
+        command.args(options).args(options.contains(&"--confirm").then_some(&confirmed));
+        if !options.contains(&"--force") {
+            fs::rename(folder.join("next/plan.jsonl"), folder.join("kept")).unwrap();
+        }
+        let before = fs::read(&journal).unwrap();
+        let assert = command.assert().code(1);
+        let said = stderr(&assert);
+        assert!(said.contains("code: batch.superseded ") && said.contains("from nonce 10 on already"), "{said}");
+        assert!(fs::read(&journal).unwrap() == before, "the journal was written to");
+        if !options.contains(&"--force") {
+            assert!(!folder.join("next/plan.jsonl").exists());
+            fs::rename(folder.join("kept"), folder.join("next/plan.jsonl")).unwrap();
+        }
+        assert!(fs::read(folder.join("next/plan.jsonl")).unwrap() == first);
+    }
+    // One damaged line does not give the rows back.
+    let text = fs::read_to_string(&journal).unwrap();
+    fs::write(&journal, text.replacen("\"superseded\":\"", "\"superseded\":\"0", 1)).unwrap();
+    let assert = batch(folder, &["status", "plan.jsonl", "--work", "work"]).assert().success();
+    assert!(stdout(&assert).contains("3 done, 0 pending, 0 refused, 5 superseded"), "{}", stdout(&assert));
+}
+
+/// An owner whose rows were taken before needs no name when another one's are taken.
+#[test]
+fn owners_are_taken_one_by_one() {
+    let folder = service(6);
+    let folder = folder.path();
+    let other = "0x00000000219ab540356cbb839cbe05303d7705fa";
+    let row = |number: u8, owner: &str, nonce: &str| {
+        format!("ks/keystore-{number}.json,operators.json,,{owner},{nonce},hoodi,,\n")
+    };
+    let rows = [(1, OWNER, "7"), (2, OWNER, ""), (3, OWNER, ""), (4, other, "0"), (5, other, ""), (6, other, "")];
+    manifest(folder, &rows.map(|(number, owner, nonce)| row(number, owner, nonce)).concat());
+    for number in [1, 6] {
+        fs::write(folder.join(format!("ks/keystore-{number}.txt")), "wrong").unwrap();
+    }
+    plan(folder);
+    // The second owner's refused row is in a shard that is begun later.
+    run(folder, &["--shard", "1/2"]).assert().code(1);
+    let compact = |next: &[&str], out: &str| {
+        let named: Vec<_> = next.iter().flat_map(|next| ["--next-nonce", *next]).collect();
+        merge(folder, &[&["--compact", "--out", out][..], &named].concat())
+    };
+    let (one, two) = (format!("{OWNER}=7"), format!("{other}=1"));
+    let assert = compact(&[&two], "refused").assert().code(1);
+    assert!(stderr(&assert).contains("its next nonce on chain was not named"), "{}", stderr(&assert));
+    compact(&[&one], "next").assert().success();
+    run(folder, &["--shard", "2/2"]).assert().code(1);
+    // Both together would be another plan of the first one's rows.
+    let assert = compact(&[&one, &two], "both").assert().code(1);
+    let said = stderr(&assert);
+    assert!(said.contains("code: batch.superseded ") && said.contains(&format!("the rows of {OWNER} on")), "{said}");
+    compact(&[&two], "rest").assert().success();
+    let rest = fs::read_to_string(folder.join("rest/plan.jsonl")).unwrap();
+    assert_eq!(objects(&rest).iter().filter_map(|line| line["nonce"].as_u64()).collect::<Vec<_>>(), [1]);
+}
