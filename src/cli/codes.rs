@@ -101,6 +101,7 @@ codes! {
     BatchNextNonce = "batch.next-nonce", Refused;
     BatchNonceClash = "batch.nonce-clash", Refused;
     BatchSuperseded = "batch.superseded", Refused;
+    BatchJournal = "batch.journal", Refused;
     BatchRecipe = "batch.recipe", Refused;
     BatchRefused = "batch.refused", Refused;
     BatchUnfinished = "batch.unfinished", Unfinished;

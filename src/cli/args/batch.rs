@@ -134,7 +134,8 @@ pub(crate) struct MergeArguments {
     /// The nonce of an owner's next registration on chain; NETWORK:OWNER=N for one on several
     #[arg(long, value_name = "OWNER=N", requires = "compact")]
     pub(crate) next_nonce: Vec<String>,
-    /// The same nonce once more, where it is above a gap: rows that no merge wrote are registered by other means
+    /// The same nonce once more: where it is above a gap, and rows that no merge wrote are registered by other means; and
+    /// where lines of a journal are damaged
     #[arg(long, value_name = "OWNER=N", requires = "compact")]
     pub(crate) confirm: Vec<String>,
 }

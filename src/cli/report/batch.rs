@@ -141,6 +141,9 @@ impl Failure {
             CompactError::NotMerged { .. } => Self::new(Code::BatchNextNonce, error.to_string()).hint(
                 "look the nonce up on chain once more; if it is right, say it twice: --confirm OWNER=N, as --next-nonce",
             ),
+            CompactError::Unreliable { .. } => Self::new(Code::BatchJournal, error.to_string()).hint(
+                "make sure that no other plan was made of these rows; then say the nonce twice: --confirm OWNER=N",
+            ),
             CompactError::Taken(_) => Self::new(Code::BatchSuperseded, error.to_string())
                 .hint("go on with that plan; a gap of its own is closed with `batch merge --compact` of that plan"),
             CompactError::UnknownOwner(_)

@@ -107,6 +107,19 @@ pub enum CompactError {
     /// Another plan has rows of an owner already, and is not the one that is asked for.
     #[error("plan {} has the rows of {} on {} from nonce {} on already", .0.by, .0.owner, .0.network, .0.from)]
     Taken(Superseded),
+    /// Lines of the journals cannot be relied on, and nobody has confirmed the nonce of this owner.
+    #[error(
+        "{lines} lines of the journals are damaged, or do not say of which plan they are: they may have said of rows of {owner} on \
+         {network} that they were refused, or that another plan has them"
+    )]
+    Unreliable {
+        /// How many lines.
+        lines: u64,
+        /// The network.
+        network: Network,
+        /// The owner.
+        owner: Address,
+    },
     /// No row would be in the new plan.
     #[error("no row is left to be planned")]
     NothingLeft,
@@ -185,6 +198,12 @@ pub fn compact(
         if !is_settled && own.values().any(is_refused) {
             return Err(CompactError::NotNamed { owner: *owner, network: *network });
         }
+    }
+    let unclaimed = work.unclaimed.iter().map(|(_, unclaimed)| unclaimed.lines);
+    let lines = unclaimed.sum::<u64>().saturating_add(work.damaged.len() as u64);
+    let unconfirmed = named.iter().find(|(owner, first)| confirmed.get(*owner) != Some(*first));
+    if let Some(((network, owner), _)) = unconfirmed.filter(|_| lines > 0) {
+        return Err(CompactError::Unreliable { lines, network: *network, owner: *owner });
     }
     let before = named.keys().find_map(|(network, owner)| taken(work, *network, *owner));
     let created_at = before.and_then(|taken| work.made_at.get(&taken.by)).cloned().unwrap_or(created_at);

@@ -9,7 +9,7 @@ use dvkey_ceremony::{Dealer, OwnerNonce, PublicKey};
 
 use super::finish::Finisher;
 use super::result::{GROUP, judge_read};
-use super::shard::{RESULTS, RowState, ShardError, must_go_with, read_result, read_state};
+use super::shard::{RESULTS, RowState, ShardError, Unclaimed, must_go_with, read_result, read_state};
 use super::{LoadError, LoadedPlan, ResultProblem, Shard};
 use crate::crypto::digest::Sha256Digest;
 use crate::crypto::kdf::KdfLimits;
@@ -76,6 +76,8 @@ pub enum Event<'a> {
     NoLock,
     /// A line of the journal is damaged.
     DamagedLine(u64),
+    /// Lines of the journal do not say of which plan they are.
+    Unclaimed(Unclaimed),
     /// An earlier result is not what it was, and is made again.
     Redo {
         /// The row.
@@ -213,6 +215,9 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
     let state = read_state(folder.path(), plan.hash)?;
     for line in &state.damaged {
         (ports.events)(Event::DamagedLine(*line));
+    }
+    if let Some(lines) = state.unclaimed {
+        (ports.events)(Event::Unclaimed(lines));
     }
     let mut done = keep(plan, request.shard, folder.path(), state.rows, ports)?;
     let taken = taken(plan, request.shard, &state.superseded)?;

@@ -27,6 +27,8 @@ pub struct ShardState {
     pub damaged: Vec<u64>,
     /// Whether a line names this plan.
     pub is_opened: bool,
+    /// Lines that stand before any that names a plan.
+    pub unclaimed: Option<Unclaimed>,
     /// When the last entry was written.
     pub last: Option<String>,
 }
@@ -38,6 +40,17 @@ pub enum RowState {
     Done(Sha256Digest),
     /// It was refused.
     Refused(Box<RefusedRow>),
+}
+
+/// Lines of a journal of which nobody says to what plan they belong. A refusal among them does not count: it could keep a
+/// row out of a later plan. A result names its plan itself. Rows that another plan has taken stay taken, since the opposite
+/// mistake would give their nonces out twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unclaimed {
+    /// The number of the first one.
+    pub first: u64,
+    /// How many.
+    pub lines: u64,
 }
 
 /// Why a row was refused.
@@ -120,7 +133,11 @@ pub fn read_state(folder: &Path, plan: Sha256Digest) -> Result<ShardState, Shard
             // A killed run was about to write it: its row is done again.
             return Ok(state);
         }
-        match Entry::parse(line.bytes) {
+        let entry = Entry::parse(line.bytes);
+        if !state.is_opened && !matches!(entry, Err(_) | Ok(Entry::Opened { .. })) {
+            state.unclaimed.get_or_insert(Unclaimed { first: number, lines: 0 }).lines += 1;
+        }
+        match entry {
             Ok(Entry::Opened { plan: found, .. }) if found == plan => state.is_opened = true,
             Ok(Entry::Opened { plan: found, .. }) => {
                 return Err(ShardError::OtherPlan { path: folder.to_path_buf(), found });
@@ -129,6 +146,7 @@ pub fn read_state(folder: &Path, plan: Sha256Digest) -> Result<ShardState, Shard
                 state.rows.insert(row, RowState::Done(result));
                 state.last = Some(at);
             }
+            Ok(Entry::Refused { .. }) if !state.is_opened => {}
             Ok(Entry::Refused { row, code, reason, at }) => {
                 state.rows.insert(row, RowState::Refused(Box::new(RefusedRow { code, reason })));
                 state.last = Some(at);
@@ -247,6 +265,8 @@ pub struct AllWork {
     pub made_at: HashMap<Sha256Digest, String>,
     /// Damaged lines, by folder.
     pub damaged: Vec<(PathBuf, u64)>,
+    /// Lines of journals that do not say whose they are, by folder.
+    pub unclaimed: Vec<(PathBuf, Unclaimed)>,
     /// When the last entry was written.
     pub last: Option<String>,
 }
@@ -266,11 +286,13 @@ impl AllWork {
             superseded: Vec::new(),
             made_at: HashMap::new(),
             damaged: Vec::new(),
+            unclaimed: Vec::new(),
             last: None,
         };
         for (number, folder) in all.folders.iter().enumerate() {
             let state = read_state(folder, plan.hash)?;
             all.damaged.extend(state.damaged.iter().map(|line| (folder.clone(), *line)));
+            all.unclaimed.extend(state.unclaimed.map(|lines| (folder.clone(), lines)));
             all.last = all.last.take().max(state.last);
             for (taken, at) in state.superseded {
                 all.made_at.insert(taken.by, at);

@@ -94,3 +94,29 @@ fn owners_are_taken_one_by_one() {
     let rest = fs::read_to_string(folder.join("rest/plan.jsonl")).unwrap();
     assert_eq!(objects(&rest).iter().filter_map(|line| line["nonce"].as_u64()).collect::<Vec<_>>(), [1]);
 }
+
+/// A damaged line may have said that rows were refused, or taken: the nonce is said twice then.
+#[test]
+fn damaged_journals_are_not_relied_on() {
+    let folder = with_a_gap();
+    let folder = folder.path();
+    let journal = folder.join("work/shard-1-of-1/journal");
+    let whole = fs::read_to_string(&journal).unwrap();
+    let damaged = whole.replacen("\"row\":0,", "\"row\":9,", 1);
+    let headless = whole.split_once('\n').unwrap().1.to_owned();
+    for (text, words) in [(damaged, "line"), (headless, "before any that names the plan")] {
+        fs::write(&journal, text).unwrap();
+        let other = format!("{OWNER}=9");
+        for options in [&[][..], &["--confirm", &other]] {
+            let assert = compact(folder, 10, &["--out", "next"]).args(options).assert().code(1);
+            let said = stderr(&assert);
+            assert!(said.contains("code: batch.journal ") && said.contains(words), "{said}");
+            assert!(!folder.join("next/plan.jsonl").exists());
+        }
+    }
+    // As the hint says: what can be done again is, and the nonce is said twice.
+    run(folder, &[]).assert().code(1);
+    let confirmed = format!("{OWNER}=10");
+    let assert = compact(folder, 10, &["--out", "next", "--confirm", &confirmed]).assert().success();
+    assert!(stderr(&assert).contains("left out: nonce 10 of the old plan"), "{}", stderr(&assert));
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::{batch, merge, plan, run, service};
-use crate::stderr;
+use crate::{objects, stderr, stdout};
 
 /// All runs into one folder share the rows out alike; a renamed folder is still what its journal says.
 #[test]
@@ -70,4 +70,40 @@ fn different_numbers_of_shards_that_begin_at_once() {
         codes.sort_unstable();
         assert_eq!(codes, [0, 1]);
     }
+}
+
+/// Lines of which nobody says to what plan they belong: a refusal does not count, a result counts by what it says itself.
+#[test]
+fn lines_before_any_that_names_the_plan() {
+    let folder = service(4);
+    let folder = folder.path();
+    fs::write(folder.join("ks/keystore-2.txt"), "wrong").unwrap();
+    plan(folder);
+    run(folder, &[]).assert().code(1);
+    let journal = folder.join("work/shard-1-of-1/journal");
+    let text = fs::read_to_string(&journal).unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    let status = |code: i32, counts: &str| {
+        let assert = batch(folder, &["status", "plan.jsonl", "--work", "work"]).assert().code(code);
+        assert!(stdout(&assert).contains(counts), "{}", stdout(&assert));
+        let words =
+            "4 lines of the journal, from line 1 on, before any that names the plan: refusals among them do not";
+        assert!(stderr(&assert).contains(words), "{}", stderr(&assert));
+    };
+    for after in [String::new(), format!("{first}\n")] {
+        fs::write(&journal, format!("{rest}{after}")).unwrap();
+        status(5, "3 done, 1 pending, 0 refused");
+    }
+    // The results of another plan do not pass, whatever an unclaimed line says of them.
+    batch(folder, &["plan", "--manifest", "manifest.csv", "--out", "other.jsonl"]).assert().success();
+    fs::write(&journal, rest).unwrap();
+    let assert = batch(folder, &["status", "other.jsonl", "--work", "work"]).assert().code(5);
+    assert!(stdout(&assert).contains("0 done, 4 pending, 0 refused"), "{}", stdout(&assert));
+    // A run tries what was refused, and from then on the journal says whose it is.
+    fs::write(folder.join("ks/keystore-2.txt"), "pw 2").unwrap();
+    let assert = run(folder, &["--json"]).assert().success();
+    assert!(stderr(&assert).contains("before any that names the plan"), "{}", stderr(&assert));
+    let end = objects(&stdout(&assert)).pop().unwrap();
+    assert_eq!((end["kept"].as_u64(), end["done"].as_u64()), (Some(3), Some(1)));
+    status(0, "4 done, 0 pending, 0 refused");
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use dvkey_ceremony::Nonce;
 use serde::Serialize;
 
-use super::{SCHEMA, SHOWN, ending, load, numbers, place_for, warn_of_holes, warn_of_superseded};
+use super::{SCHEMA, SHOWN, ending, load, numbers, place_for, warn_of_holes, warn_of_journals, warn_of_superseded};
 use crate::cli::args::{MergeArguments, NetworkName};
 use crate::cli::codes::Code;
 use crate::cli::commands::{parse_nonce, parse_owner};
@@ -87,9 +87,7 @@ struct JsonNewPlan {
 pub(super) fn run(arguments: &MergeArguments, printer: &Printer) -> Result<Exit, Failure> {
     let plan = load(&arguments.plan, None)?;
     let work = AllWork::read(&arguments.work, &plan).map_err(|error| Failure::batch_work(&error))?;
-    for (folder, line) in &work.damaged {
-        printer.warning(&format!("{}: line {line} of the journal is damaged", folder.display()));
-    }
+    warn_of_journals(&work, printer);
     let parse = |texts: &[String], name| texts.iter().map(|text| parse_next(text, name)).collect::<Result<Vec<_>, _>>();
     let next = parse(&arguments.next_nonce, "--next-nonce")?;
     let confirmed = parse(&arguments.confirm, "--confirm")?;

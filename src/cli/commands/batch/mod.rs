@@ -16,11 +16,13 @@ use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::printer::Printer;
+use crate::cli::ui::words::count;
 use crate::format::journal::Superseded;
 use crate::machine::password::Passwords as Opened;
 use crate::store::output_dir::OutputDir;
 use crate::workflow::batch::LoadedPlan;
 use crate::workflow::batch::plan::Hole;
+use crate::workflow::batch::shard::{AllWork, Unclaimed};
 use crate::workflow::batch::status::Counts;
 
 /// The schema of everything that these commands say in JSON.
@@ -83,6 +85,24 @@ fn ending(counts: Counts, what: &str) -> Result<Exit, Failure> {
 
 fn numbers(operators: &[OperatorId]) -> Vec<u64> {
     operators.iter().map(|id| id.get()).collect()
+}
+
+/// Lines of journals that cannot be relied on.
+fn warn_of_journals(work: &AllWork, printer: &Printer) {
+    for (folder, line) in &work.damaged {
+        printer.warning(&format!("{}: line {line} of the journal is damaged", folder.display()));
+    }
+    for (folder, unclaimed) in &work.unclaimed {
+        printer.warning(&format!("{}: {}", folder.display(), unclaimed_in_words(*unclaimed)));
+    }
+}
+
+fn unclaimed_in_words(Unclaimed { first, lines }: Unclaimed) -> String {
+    let lines = count(usize::try_from(lines).unwrap_or(usize::MAX), "line");
+    format!(
+        "{lines} of the journal, from line {first} on, before any that names the plan: refusals among them do not count, \
+         and results only if they name the plan themselves"
+    )
 }
 
 /// Rows that this plan has no more.

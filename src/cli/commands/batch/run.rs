@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::{SCHEMA, SHOWN, ending, load};
+use super::{SCHEMA, SHOWN, ending, load, unclaimed_in_words};
 use crate::cli::args::RunArguments;
 use crate::cli::commands::unlock::kdf_path;
 use crate::cli::exit::Exit;
@@ -145,6 +145,7 @@ impl Shown<'_> {
             Event::DamagedLine(line) => {
                 printer.warning(&format!("line {line} of the journal is damaged; what it said is done again"));
             }
+            Event::Unclaimed(lines) => printer.warning(&unclaimed_in_words(*lines)),
             Event::Redo { row, problem } => {
                 printer.warning(&format!("the result of row {row} is not kept, and made again: {problem}"));
             }
