@@ -259,6 +259,8 @@ pub struct AllWork {
     pub folders: Vec<PathBuf>,
     /// By row: what is said, and in which folder.
     pub rows: HashMap<u32, (RowState, u16)>,
+    /// The other folders that have the same result of a row.
+    copies: HashMap<u32, Vec<u16>>,
     /// What other plans have taken from this one, the lowest nonces first.
     pub superseded: Vec<Superseded>,
     /// When the plans that have taken rows were made.
@@ -283,6 +285,7 @@ impl AllWork {
             plan: plan.hash,
             folders,
             rows: HashMap::new(),
+            copies: HashMap::new(),
             superseded: Vec::new(),
             made_at: HashMap::new(),
             damaged: Vec::new(),
@@ -307,7 +310,8 @@ impl AllWork {
                             if *folder < other { (folder.clone(), other) } else { (other, folder.clone()) };
                         return Err(ShardError::TwoResults { row, one, other });
                     }
-                    (Some((RowState::Done(_), _)), _) => {}
+                    (Some((RowState::Done(_), _)), RowState::Done(_)) => all.copies.entry(row).or_default().push(own),
+                    (Some((RowState::Done(_), _)), RowState::Refused(_)) => {}
                     _ => {
                         all.rows.insert(row, (found, own));
                     }
@@ -320,18 +324,31 @@ impl AllWork {
     }
 
     /// The result of a row that is done, if it is what the journal says and names this row's validator and nonce; `None`
-    /// for a row that is not done. Its shares and its signature are not judged here.
+    /// for a row that is not done. Where several folders have it, one whole copy is enough. Its shares and its signature
+    /// are not judged here: the copies have one digest, and would be judged alike.
     #[must_use]
     pub fn result(&self, of: &Wanted) -> Option<Result<RowResult, ResultProblem>> {
         let (RowState::Done(digest), folder) = self.rows.get(&of.row)? else { return None };
-        let folder = self.folders.get(usize::from(*folder))?;
-        Some(read_result(folder, of.row, *digest).and_then(|result| {
-            let is_own = result.plan == self.plan
-                && result.row == of.row
-                && result.nonce == of.nonce
-                && result.public_key == of.public_key;
-            if is_own { Ok(result) } else { Err(ResultProblem::OtherRow) }
-        }))
+        let copies = self.copies.get(&of.row).map(Vec::as_slice).unwrap_or_default();
+        let mut problem = ResultProblem::Missing;
+        for folder in std::iter::once(folder).chain(copies) {
+            let folder = self.folders.get(usize::from(*folder))?;
+            match read_result(folder, of.row, *digest).and_then(|result| self.must_be_of(of, result)) {
+                Ok(result) => return Some(Ok(result)),
+                // A file that is not right says more than one that is not there.
+                Err(other) if problem == ResultProblem::Missing => problem = other,
+                Err(_) => {}
+            }
+        }
+        Some(Err(problem))
+    }
+
+    fn must_be_of(&self, of: &Wanted, result: RowResult) -> Result<RowResult, ResultProblem> {
+        let is_own = result.plan == self.plan
+            && result.row == of.row
+            && result.nonce == of.nonce
+            && result.public_key == of.public_key;
+        if is_own { Ok(result) } else { Err(ResultProblem::OtherRow) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::{batch, merge, plan, run, service};
+use super::{OUT, batch, merge, merged, plan, run, service};
 use crate::{objects, stderr, stdout};
 
 /// All runs into one folder share the rows out alike; a renamed folder is still what its journal says.
@@ -106,4 +106,36 @@ fn lines_before_any_that_names_the_plan() {
     let end = objects(&stdout(&assert)).pop().unwrap();
     assert_eq!((end["kept"].as_u64(), end["done"].as_u64()), (Some(3), Some(1)));
     status(0, "4 done, 0 pending, 0 refused");
+}
+
+/// Where several folders have a row, one whole copy of its result is enough, whichever of them it is in.
+#[test]
+fn a_damaged_copy_is_made_good_by_another() {
+    let folder = service(5);
+    let folder = folder.path();
+    plan(folder);
+    run(folder, &[]).assert().success();
+    for copy in ["copy-1", "copy-2"] {
+        let copied = Command::new("cp").args(["-r", "work", copy]).current_dir(folder).status().unwrap();
+        assert!(copied.success());
+    }
+    let result = |work: &str, row: u32| folder.join(format!("{work}/shard-1-of-1/results/row-{row:06}.json"));
+    fs::remove_file(result("work", 0)).unwrap();
+    fs::write(result("copy-1", 0), "x").unwrap();
+    fs::write(result("copy-1", 1), "x").unwrap();
+    fs::write(result("copy-2", 2), "x").unwrap();
+    fs::remove_file(result("work", 3)).unwrap();
+    fs::remove_file(result("copy-1", 3)).unwrap();
+    for (out, work) in [("a", ["work", "copy-1", "copy-2"]), ("b", ["copy-2", "copy-1", "work"])] {
+        let status = [&["status", "plan.jsonl", "--work"][..], &work].concat();
+        let assert = batch(folder, &status).assert().success();
+        assert!(stdout(&assert).contains("5 done, 0 pending"), "{}", stdout(&assert));
+        merge(folder, &[&["--out", out, "--work"][..], &work].concat()).assert().success();
+        assert_eq!(merged(folder, &OUT.replace("merged", out)).len(), 5);
+    }
+    // Without the one whole copy the row is to be done, and what is wrong with the others is said.
+    let status = ["status", "plan.jsonl", "--work", "work", "copy-1"];
+    let assert = batch(folder, &status).assert().code(5);
+    assert!(stdout(&assert).contains("3 done, 2 pending"), "{}", stdout(&assert));
+    assert!(stdout(&assert).contains("row 0, nonce 7 of") && stdout(&assert).contains("not the one that was written"));
 }
