@@ -58,6 +58,9 @@ Examples:
   dvkey batch merge plan.jsonl --work work --out next --compact --next-nonce 0x8159…=10
 
 A gap is never closed silently: of each owner, only what stands before its first gap is merged.
+What an earlier merge has written to --out stays as it is, byte for byte, since it may be registered
+by now: when a gap has been mended, the rows behind it get a file of their own. Another --out gets
+one file for all.
 --compact makes a new plan instead: rows below the owner's next nonce on chain count as registered,
 refused rows are left out, the rest is numbered anew from there and must be run again.
 Exit code 0: everything was merged. 5: rows are still to be done. 1: rows were refused.";

@@ -1,33 +1,25 @@
 //! Merges results into one keyshares file for each owner and cluster, in the order of nonces, up to the owner's first gap.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::{self, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dvkey_ceremony::{Address, Nonce, OperatorId, PublicKey};
 
+use super::merged_file::Piece;
 use super::others::{self, Clash};
 use super::result::GROUP;
 use super::shard::{AllWork, Wanted};
 use super::status::{Counts, State, judged_states};
 use super::{LoadError, LoadedPlan, PlanCluster, ResultProblem, RowsByPlace};
-use crate::crypto::digest::{Sha256Digest, Sha256Running};
+use crate::crypto::digest::Sha256Digest;
 use crate::format::journal::Superseded;
-use crate::format::keyshares::{self, Pieces, Writer};
+use crate::format::keyshares::Writer;
 use crate::format::network::Network;
 use crate::format::plan::Row;
-use crate::format::provenance::{
-    self, CheckFacts, FileFacts, NetworkFacts, OperatorFacts, Provenance, Streamed, Tool, ValidatorFacts,
-};
-use crate::format::row_result::RowResult;
-use crate::store::atomic::{Mode, Staged};
-use crate::store::output_dir::OutputDir;
-use crate::store::read::{ReadError, Source, digest_of, read_bounded};
+use crate::store::read::ReadError;
 use crate::store::write_error::WriteError;
 use crate::workflow::parallel::in_chunks;
-use crate::workflow::split::{KEYSHARES_FILE, OUTPUT_FILES};
-use crate::workflow::verify::check::{Check, Report, Verdict};
-use crate::workflow::verify::keyshares::{Expected, judge};
+use crate::workflow::verify::check::Report;
 
 /// What is to be merged.
 #[derive(Debug)]
@@ -143,17 +135,17 @@ pub enum MergeError {
 type Owners = Vec<(Network, Address)>;
 
 /// A row in the order of nonces.
-struct Slot {
+pub(super) struct Slot {
     owner: u32,
-    nonce: Nonce,
-    row: u32,
+    pub(super) nonce: Nonce,
+    pub(super) row: u32,
     cluster: u32,
-    place: u64,
-    public_key: [u8; PublicKey::BYTES],
+    pub(super) place: u64,
+    pub(super) public_key: [u8; PublicKey::BYTES],
 }
 
 impl Slot {
-    fn wanted(&self) -> Wanted {
+    pub(super) fn wanted(&self) -> Wanted {
         Wanted { row: self.row, nonce: self.nonce, public_key: self.public_key }
     }
 }
@@ -191,24 +183,18 @@ pub fn merge(
                 merged.holes.push(super::plan::Hole { network: *network, owner: *owner, first, last });
             }
         }
-        let found = runs(plan, owner, own.get(..usable).unwrap_or_default())?;
-        for run in &found {
-            if let [first, ..] = run.as_slice()
-                && let Some(last) = run.last()
-            {
-                others.must_not_have(*network, *owner, first.nonce, last.nonce)?;
-            }
+        for run in runs(plan, owner, own.get(..usable).unwrap_or_default())? {
+            all.extend(Piece::cut(plan, work, request, &names, (*network, *owner), run)?);
         }
-        all.push((*network, *owner, found));
+    }
+    for piece in &all {
+        others.must_not_have(&piece.folder, piece.owner(), (piece.first, piece.last))?;
     }
     // Nothing is written before all of it is known to go with what is there.
-    for (network, owner, runs) in all {
-        for run in runs {
-            let file = File { plan, work, request, network, owner, run };
-            let file = file.make(&names)?;
-            heard(&file);
-            merged.files.push(file);
-        }
+    for piece in all {
+        let file = piece.make()?;
+        heard(&file);
+        merged.files.push(file);
     }
     Ok(merged)
 }
@@ -324,13 +310,13 @@ fn runs<'s>(plan: &LoadedPlan, owner: &Address, slots: &'s [Slot]) -> Result<Vec
     Ok(runs)
 }
 
-fn cluster<'a>(plan: &'a LoadedPlan, slot: &Slot) -> Result<&'a PlanCluster, LoadError> {
+pub(super) fn cluster<'a>(plan: &'a LoadedPlan, slot: &Slot) -> Result<&'a PlanCluster, LoadError> {
     let number = usize::try_from(slot.cluster).unwrap_or(usize::MAX);
     plan.clusters.get(number).ok_or_else(|| plan.changed())
 }
 
 /// How folders are called.
-struct Names {
+pub(super) struct Names {
     /// How many digits of the owners tell them apart.
     digits: usize,
 }
@@ -343,7 +329,7 @@ impl Names {
     }
 
     /// `hoodi-81592c3d-12-34-56-78-nonce7`
-    fn folder(&self, network: Network, owner: &Address, operators: &[OperatorId], first: Nonce) -> String {
+    pub(super) fn folder(&self, network: Network, owner: &Address, operators: &[OperatorId], first: Nonce) -> String {
         let mut ids = operators.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
         if ids.len() > 120 {
             // File systems take names of 255 bytes.
@@ -356,247 +342,4 @@ impl Names {
 
 fn digits(owner: &Address, count: usize) -> String {
     owner.to_lower_hex().chars().skip(2).take(count).collect()
-}
-
-/// A file that is to be made.
-struct File<'a> {
-    plan: &'a LoadedPlan,
-    work: &'a AllWork,
-    request: &'a Request,
-    network: Network,
-    owner: Address,
-    run: Vec<&'a Slot>,
-}
-
-impl File<'_> {
-    fn make(self, names: &Names) -> Result<MergedFile, MergeError> {
-        let (Some(first), Some(last)) = (self.run.first(), self.run.last()) else {
-            return Err(LoadError::ChangedMeanwhile(self.plan.path.clone()).into());
-        };
-        let cluster = cluster(self.plan, first)?;
-        let operators = cluster.cluster.ids();
-        let folder = self.request.out.join(names.folder(self.network, &self.owner, &operators, first.nonce));
-        let mut merged = MergedFile {
-            folder,
-            network: self.network,
-            owner: self.owner,
-            operators,
-            first: first.nonce,
-            last: last.nonce,
-            validators: self.run.len(),
-            digest: Sha256Digest::of(&[]),
-            was_there: false,
-        };
-        if let Ok(digest) = digest_of(&merged.folder.join(KEYSHARES_FILE)) {
-            let mut running = Sha256Running::default();
-            self.keyshares(cluster, &mut |piece| {
-                running.update(piece);
-                Ok(())
-            })?;
-            if running.digest() == digest && self.is_described(&merged.folder, digest) {
-                return Ok(MergedFile { digest, was_there: true, ..merged });
-            }
-        }
-        let output = OutputDir::prepare(&merged.folder, &OUTPUT_FILES, self.request.force)?;
-        let mut running = Sha256Running::default();
-        let mut staged = output.begin(KEYSHARES_FILE, Mode::Public)?;
-        self.keyshares(cluster, &mut |piece| {
-            running.update(piece);
-            Ok(staged.append(piece)?)
-        })?;
-        staged.finish()?;
-        merged.digest = running.digest();
-        if staged.digest_back()? != merged.digest {
-            return Err(MergeError::ReadBack(KEYSHARES_FILE));
-        }
-        let held = self.judge(cluster, first.nonce, &mut staged)?;
-        let mut described = output.begin(provenance::FILE_NAME, Mode::Public)?;
-        let description = self.describe(cluster, first.nonce, merged.digest, &held, &mut described)?;
-        if described.digest_back()? != description {
-            return Err(MergeError::ReadBack(provenance::FILE_NAME));
-        }
-        let files = output.publish(vec![described, staged])?;
-        for (file, digest) in files.iter().zip([description, merged.digest]) {
-            if digest_of(file).ok() != Some(digest) {
-                return Err(MergeError::Moved(file.clone()));
-            }
-        }
-        Ok(merged)
-    }
-
-    /// Whether the provenance in the folder is that of this file.
-    fn is_described(&self, folder: &Path, keyshares: Sha256Digest) -> bool {
-        let source = Source::Path(folder.join(provenance::FILE_NAME));
-        let Ok(bytes) = read_bounded(&source, provenance::MAX_BYTES) else { return false };
-        let Ok(claims) = provenance::Claims::parse(&bytes) else { return false };
-        let validators =
-            self.run.iter().map(|slot| (format!("0x{}", hex::encode(slot.public_key)), u64::from(slot.nonce.get())));
-        claims.plan == Some(self.plan.hash.to_string())
-            && claims.owner == self.owner.to_checksum()
-            && (claims.network.as_str(), claims.chain_id) == (self.network.name(), self.network.chain_id())
-            && claims.outputs == [(KEYSHARES_FILE.to_owned(), keyshares.to_string())]
-            && claims.validators.into_iter().eq(validators)
-    }
-
-    fn result(&self, slot: &Slot) -> Result<RowResult, MergeError> {
-        self.work.result(&slot.wanted()).and_then(Result::ok).ok_or(MergeError::ChangedMeanwhile(slot.row))
-    }
-
-    fn keyshares(
-        &self,
-        cluster: &PlanCluster,
-        write: &mut dyn FnMut(&[u8]) -> Result<(), MergeError>,
-    ) -> Result<(), MergeError> {
-        let owner = self.owner.to_checksum();
-        let mut writer = Writer::new(&owner, cluster.cluster.operators());
-        // The time of the plan, so that the same work gives the same file.
-        write(Writer::start(&self.plan.header.created_at)?.as_bytes())?;
-        for slot in &self.run {
-            let result = self.result(slot)?;
-            write(writer.item(&result.public_key, result.nonce, &result.shares_data)?.as_bytes())?;
-        }
-        write(writer.end().as_bytes())
-    }
-
-    /// Judges what is on the disk, as `verify` would, some validators at a time. Says how often each check held.
-    fn judge(
-        &self,
-        cluster: &PlanCluster,
-        first: Nonce,
-        staged: &mut Staged,
-    ) -> Result<BTreeMap<Check, usize>, MergeError> {
-        let read_back = |_: io::Error| MergeError::ReadBack(KEYSHARES_FILE);
-        let most = (GROUP * self.request.jobs.max(1)).min(512);
-        let mut pieces = Pieces::new(BufReader::new(staged.reader()?)).map_err(read_back)?;
-        let mut held: BTreeMap<Check, usize> = BTreeMap::new();
-        let mut seen = HashSet::new();
-        let mut position = 0_usize;
-        while let Some(piece) = pieces.next_piece(most).map_err(read_back)? {
-            let file = keyshares::parse(&piece).map_err(|_| MergeError::ReadBack(KEYSHARES_FILE))?;
-            let expected = Expected {
-                owner: Some(self.owner),
-                nonce: first.checked_add(position as u64).ok(),
-                network: None,
-                validators: Some(most.min(self.run.len().saturating_sub(position))),
-                operators: Some(&cluster.list),
-                ..Expected::default()
-            };
-            let report = judge(&file, &expected, None, self.request.jobs);
-            // The ids are the operators', not this program's choice; the plan has warned of them.
-            let usual = report.keyshares_oddities().iter().all(|oddity| *oddity == keyshares::Oddity::WrappingId);
-            if report.verdict != Verdict::Valid || !usual {
-                return Err(MergeError::NotValid(Box::new(report)));
-            }
-            for line in &report.validators {
-                if !line.public_key.is_some_and(|key| seen.insert(*key.as_bytes())) {
-                    return Err(MergeError::NotValid(Box::new(report)));
-                }
-            }
-            for (check, result) in &report.checks {
-                *held.entry(*check).or_default() += result.held;
-            }
-            position += report.validators.len();
-        }
-        if position != self.run.len() {
-            return Err(MergeError::ReadBack(KEYSHARES_FILE));
-        }
-        held.insert(Check::Count, 1);
-        Ok(held)
-    }
-
-    /// Writes the provenance, its lists row by row from the plan. Returns its digest.
-    fn describe(
-        &self,
-        cluster: &PlanCluster,
-        first: Nonce,
-        keyshares: Sha256Digest,
-        held: &BTreeMap<Check, usize>,
-        staged: &mut Staged,
-    ) -> Result<Sha256Digest, MergeError> {
-        let name =
-            |path: &str| Path::new(path).file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
-        let file = |name: String, digest: Sha256Digest| FileFacts { name, sha256: digest.to_string() };
-        let mut places = RowsByPlace::open(self.plan)?;
-        let validators = self.run.iter().map(|slot| {
-            let row: Row = places.at(slot.place)?;
-            let result = self.result(slot)?;
-            Ok::<_, MergeError>(ValidatorFacts {
-                public_key: format!("0x{}", hex::encode(result.public_key)),
-                nonce: result.nonce.get(),
-                keystore: name(&row.keystore),
-                password_reading: result.password_reading,
-            })
-        });
-        let mut again = RowsByPlace::open(self.plan)?;
-        let operator_files = self.plan.inputs.iter().map(|input| Ok(file(name(&input.path), input.digest)));
-        let keystores = self.run.iter().map(|slot| {
-            let row = again.at(slot.place)?;
-            Ok::<_, MergeError>(file(name(&row.keystore), row.digest))
-        });
-        let provenance = Provenance {
-            schema: provenance::SCHEMA,
-            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
-            created_at: self.plan.header.created_at.clone(),
-            network: NetworkFacts {
-                name: self.network.name(),
-                chain_id: self.network.chain_id(),
-                contract: self.network.ssv_contract(),
-            },
-            owner: self.owner.to_checksum(),
-            first_nonce: first.get(),
-            threshold: cluster.cluster.threshold().t(),
-            operators: cluster
-                .cluster
-                .operators()
-                .iter()
-                .map(|operator| OperatorFacts {
-                    id: operator.id.get(),
-                    key_sha256: operator.key.key.fingerprint().to_string(),
-                })
-                .collect(),
-            validators: Streamed::new(validators),
-            inputs: Streamed::new(operator_files.chain(keystores)),
-            outputs: vec![file(KEYSHARES_FILE.to_owned(), keyshares)],
-            checks: held
-                .iter()
-                .filter(|(_, held)| **held > 0)
-                .map(|(check, held)| CheckFacts { id: check.id(), title: check.title(), held: *held })
-                .collect(),
-            run: None,
-            plan: Some(self.plan.hash.to_string()),
-        };
-        let mut sink = Sink { staged, running: Sha256Running::default(), failure: None };
-        let written = provenance.write_to(BufWriter::new(&mut sink));
-        if let Some(failure) = sink.failure {
-            return Err(failure.into());
-        }
-        written?;
-        let digest = sink.running.digest();
-        staged.finish()?;
-        Ok(digest)
-    }
-}
-
-/// A file in the making, as JSON writers want it.
-struct Sink<'a> {
-    staged: &'a mut Staged,
-    running: Sha256Running,
-    failure: Option<WriteError>,
-}
-
-impl Write for Sink<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.running.update(bytes);
-        match self.staged.append(bytes) {
-            Ok(()) => Ok(bytes.len()),
-            Err(error) => {
-                self.failure = Some(error);
-                Err(io::ErrorKind::Other.into())
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -13,6 +13,7 @@
 pub mod compact;
 mod finish;
 pub mod merge;
+mod merged_file;
 mod others;
 pub mod plan;
 mod result;

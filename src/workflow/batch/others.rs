@@ -1,4 +1,4 @@
-//! What other plans have merged into the same folder: a nonce must not be used by two of them.
+//! What earlier merges have left in the same folder: a nonce must not stand in two files.
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,18 @@ use crate::format::network::Network;
 use crate::format::provenance::{self, Claims};
 use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
 
-/// Keyshares of another plan with a nonce that this one would use, too.
+/// Keyshares with a nonce that a file of this merge would have, too.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{}: made from something else, and has nonce {nonce} of {owner} on {network}, too", folder.display())]
+#[error(
+    "{}: {}, and has nonce {nonce} of {owner} on {network}, too",
+    folder.display(),
+    if *is_own { "left by an earlier merge of this plan" } else { "made from something else" }
+)]
 pub struct Clash {
     /// Where they are.
     pub folder: PathBuf,
+    /// Whether they are of the same plan.
+    pub is_own: bool,
     /// The network.
     pub network: Network,
     /// The owner.
@@ -24,11 +30,12 @@ pub struct Clash {
     pub nonce: Nonce,
 }
 
-/// Files that are not of this plan.
+/// Files that are there.
 pub(super) struct Others(Vec<Other>);
 
 struct Other {
     folder: PathBuf,
+    is_own: bool,
     network: String,
     owner: Address,
     nonces: RangeInclusive<u64>,
@@ -49,26 +56,26 @@ pub(super) fn find(out: &Path, plan: Sha256Digest) -> Result<Others, ReadError> 
         let Ok(owner) = claims.owner.parse() else { continue };
         let nonces = claims.validators.iter().map(|(_, nonce)| *nonce);
         let (Some(first), Some(last)) = (nonces.clone().min(), nonces.max()) else { continue };
-        if claims.plan.as_ref() != Some(&own) {
-            others.push(Other { folder: entry.path, network: claims.network, owner, nonces: first..=last });
-        }
+        let is_own = claims.plan.as_ref() == Some(&own);
+        others.push(Other { folder: entry.path, is_own, network: claims.network, owner, nonces: first..=last });
     }
     Ok(Others(others))
 }
 
 impl Others {
-    /// Refuses nonces that one of them has.
+    /// Refuses nonces that one of them has, but for what this plan has put where the file itself will be.
     pub(super) fn must_not_have(
         &self,
-        network: Network,
-        owner: Address,
-        first: Nonce,
-        last: Nonce,
+        folder: &Path,
+        (network, owner): (Network, Address),
+        (first, last): (Nonce, Nonce),
     ) -> Result<(), Clash> {
         for other in self.0.iter().filter(|other| other.network == network.name() && other.owner == owner) {
+            let is_the_same = other.is_own && other.folder.file_name() == folder.file_name();
             let both = (first.get()..=last.get()).find(|nonce| other.nonces.contains(&u64::from(*nonce)));
-            if let Some(nonce) = both {
-                return Err(Clash { folder: other.folder.clone(), network, owner, nonce: Nonce::from(nonce) });
+            if let Some(nonce) = both.filter(|_| !is_the_same) {
+                let (folder, is_own, nonce) = (other.folder.clone(), other.is_own, Nonce::from(nonce));
+                return Err(Clash { folder, is_own, network, owner, nonce });
             }
         }
         Ok(())

@@ -358,10 +358,50 @@ fn a_mended_row_is_done_alone() {
     let assert = run(folder, &["--json"]).assert().success();
     let end = objects(&stdout(&assert)).pop().unwrap();
     assert_eq!((end["kept"].as_u64(), end["done"].as_u64()), (Some(7), Some(1)));
-    let assert = merge(folder, &["--out", "merged"]).assert().code(1);
-    assert!(stderr(&assert).contains("code: output.exists "));
+    // What was merged before may be registered by now: it stays, and the rest has a file of its own.
+    let file = |name: &str| std::fs::read(folder.join(name).join("keyshares.json")).unwrap();
+    let (first, rest) = (OUT, OUT.replace("nonce7", "nonce10"));
+    let before = file(first);
+    for (force, is_new) in [(&["--force"][..], true), (&[], false), (&["--force"], false)] {
+        let assert = merge(folder, &[&["--out", "merged", "--json"], force].concat()).assert().success();
+        let files = objects(&stdout(&assert));
+        let said: Vec<_> = files
+            .iter()
+            .map(|file| (file["firstNonce"].as_u64(), file["lastNonce"].as_u64(), file["wasThere"].as_bool()))
+            .collect();
+        assert_eq!(said, [(Some(7), Some(9), Some(true)), (Some(10), Some(14), Some(!is_new))]);
+        assert!(file(first) == before);
+    }
+    let nonces = |name: &str| merged(folder, name).into_iter().map(|(nonce, _)| nonce).collect::<Vec<_>>();
+    assert_eq!((nonces(first), nonces(&rest)), (vec![7, 8, 9], vec![10, 11, 12, 13, 14]));
+    // Into another folder it is one file, with the same validators and shares.
+    merge(folder, &["--out", "whole"]).assert().success();
+    let shares =
+        |name: &str| read_json(&folder.join(name).join("keyshares.json"))["shares"].as_array().unwrap().clone();
+    let whole = OUT.replace("merged", "whole");
+    assert_eq!(nonces(&whole), (7..=14).collect::<Vec<_>>());
+    assert_eq!(shares(&whole), [shares(first), shares(&rest)].concat());
+    // The first row is made again: its file is another one now, and is replaced only with --force; and then not beside
+    // another file with some of its nonces.
+    std::fs::remove_file(folder.join("work/shard-1-of-1/results/row-000000.json")).unwrap();
+    run(folder, &[]).assert().success();
+    let refused = |options: &[&str], code: &str, words: &str| {
+        let assert = merge(folder, &[&["--out", "merged"], options].concat()).assert().code(1);
+        let said = stderr(&assert);
+        assert!(said.contains(&format!("code: {code} ")) && said.contains(words), "{said}");
+        assert!(file(first) == before);
+    };
+    refused(&["--force"], "batch.nonce-clash", "nonce10: left by an earlier merge of this plan, and has nonce 10 of");
+    std::fs::rename(folder.join(&rest), folder.join("away")).unwrap();
+    refused(&[], "output.exists", "nonce7");
     merge(folder, &["--out", "merged", "--force"]).assert().success();
-    assert_eq!(merged(folder, OUT).len(), 8);
+    assert_eq!(nonces(first), (7..=14).collect::<Vec<_>>());
+    // The file that was there first is gone, and a later one is left.
+    std::fs::remove_dir_all(folder.join(first)).unwrap();
+    std::fs::create_dir(folder.join("other")).unwrap();
+    std::fs::rename(folder.join("away"), folder.join("other").join(Path::new(&rest).file_name().unwrap())).unwrap();
+    let assert = merge(folder, &["--out", "other"]).assert().code(1);
+    assert!(stderr(&assert).contains("code: batch.nonce-clash "), "{}", stderr(&assert));
 }
 
 /// A failing or silent password command is a refused row, not the end of the run.

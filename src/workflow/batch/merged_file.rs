@@ -1,0 +1,331 @@
+//! One keyshares file of a merge: there already, or made, read back and judged.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use dvkey_ceremony::{Address, Nonce};
+
+use super::merge::{MergeError, MergedFile, Names, Request, Slot, cluster};
+use super::result::GROUP;
+use super::shard::AllWork;
+use super::{LoadError, LoadedPlan, PlanCluster, RowsByPlace};
+use crate::crypto::digest::{Sha256Digest, Sha256Running};
+use crate::format::keyshares::{self, Pieces, Writer};
+use crate::format::network::Network;
+use crate::format::plan::Row;
+use crate::format::provenance::{
+    self, CheckFacts, FileFacts, NetworkFacts, OperatorFacts, Provenance, Streamed, Tool, ValidatorFacts,
+};
+use crate::format::row_result::RowResult;
+use crate::store::atomic::{Mode, Staged};
+use crate::store::output_dir::OutputDir;
+use crate::store::read::{Source, digest_of, read_bounded};
+use crate::store::write_error::WriteError;
+use crate::workflow::split::{KEYSHARES_FILE, OUTPUT_FILES};
+use crate::workflow::verify::check::{Check, Verdict};
+use crate::workflow::verify::keyshares::{Expected, judge};
+
+/// A file of the result: there already, or to be made.
+pub(super) struct Piece<'a> {
+    file: File<'a>,
+    pub(super) folder: PathBuf,
+    pub(super) first: Nonce,
+    pub(super) last: Nonce,
+    /// The digest of the file that is there, if it is the one that would be made.
+    kept: Option<Sha256Digest>,
+}
+
+impl<'a> Piece<'a> {
+    /// Cuts a run where the files of earlier merges end. What they hold may be registered by now, and stays as it is; the
+    /// rest, which had to wait for a gap to be mended, has a file of its own.
+    pub(super) fn cut(
+        plan: &'a LoadedPlan,
+        work: &'a AllWork,
+        request: &'a Request,
+        names: &Names,
+        (network, owner): (Network, Address),
+        run: Vec<&'a Slot>,
+    ) -> Result<Vec<Self>, MergeError> {
+        let mut pieces = Vec::new();
+        let mut rest = run;
+        while let (Some(first), Some(last)) = (rest.first(), rest.last()) {
+            let operators = cluster(plan, first)?.cluster.ids();
+            let folder = request.out.join(names.folder(network, &owner, &operators, first.nonce));
+            let (first, last) = (first.nonce, last.nonce);
+            let mut file = File { plan, work, request, network, owner, run: std::mem::take(&mut rest) };
+            let earlier = file.earlier(&folder).filter(|count| (1..=file.run.len()).contains(count));
+            let Some(count) = earlier else {
+                pieces.push(Piece { file, folder, first, last, kept: None });
+                break;
+            };
+            rest = file.run.split_off(count);
+            let kept = file.kept(&folder)?;
+            if kept.is_none() {
+                // Other content: whether it is replaced is not decided here, and what is made holds all of the run.
+                file.run.append(&mut rest);
+            }
+            let last = file.run.last().map_or(last, |slot| slot.nonce);
+            pieces.push(Piece { file, folder, first, last, kept });
+        }
+        Ok(pieces)
+    }
+
+    pub(super) fn owner(&self) -> (Network, Address) {
+        (self.file.network, self.file.owner)
+    }
+
+    pub(super) fn make(self) -> Result<MergedFile, MergeError> {
+        let Self { file, folder, first, last, kept } = self;
+        let digest = match kept {
+            Some(digest) => digest,
+            None => file.make(&folder, first)?,
+        };
+        let operators = file.cluster()?.cluster.ids();
+        let (network, owner, validators, was_there) = (file.network, file.owner, file.run.len(), kept.is_some());
+        Ok(MergedFile { folder, network, owner, operators, first, last, validators, digest, was_there })
+    }
+}
+
+/// What is in a file.
+struct File<'a> {
+    plan: &'a LoadedPlan,
+    work: &'a AllWork,
+    request: &'a Request,
+    network: Network,
+    owner: Address,
+    run: Vec<&'a Slot>,
+}
+
+impl File<'_> {
+    fn cluster(&self) -> Result<&PlanCluster, LoadError> {
+        cluster(self.plan, self.run.first().ok_or_else(|| self.plan.changed())?)
+    }
+
+    /// Makes it and returns its digest.
+    fn make(&self, folder: &Path, first: Nonce) -> Result<Sha256Digest, MergeError> {
+        let cluster = self.cluster()?;
+        let output = OutputDir::prepare(folder, &OUTPUT_FILES, self.request.force)?;
+        let mut running = Sha256Running::default();
+        let mut staged = output.begin(KEYSHARES_FILE, Mode::Public)?;
+        self.keyshares(cluster, &mut |piece| {
+            running.update(piece);
+            Ok(staged.append(piece)?)
+        })?;
+        staged.finish()?;
+        let digest = running.digest();
+        if staged.digest_back()? != digest {
+            return Err(MergeError::ReadBack(KEYSHARES_FILE));
+        }
+        let held = self.judge(cluster, first, &mut staged)?;
+        let mut described = output.begin(provenance::FILE_NAME, Mode::Public)?;
+        let description = self.describe(cluster, first, digest, &held, &mut described)?;
+        if described.digest_back()? != description {
+            return Err(MergeError::ReadBack(provenance::FILE_NAME));
+        }
+        let files = output.publish(vec![described, staged])?;
+        for (file, digest) in files.iter().zip([description, digest]) {
+            if digest_of(file).ok() != Some(digest) {
+                return Err(MergeError::Moved(file.clone()));
+            }
+        }
+        Ok(digest)
+    }
+
+    /// How many validators the file in the folder has, as its provenance says; `None` where none is there.
+    fn earlier(&self, folder: &Path) -> Option<usize> {
+        Some(claims(folder)?.validators.len())
+    }
+
+    /// The digest of the file in the folder, if it is byte for byte the one that would be made of these rows, all of which
+    /// were judged.
+    fn kept(&self, folder: &Path) -> Result<Option<Sha256Digest>, MergeError> {
+        let Ok(digest) = digest_of(&folder.join(KEYSHARES_FILE)) else { return Ok(None) };
+        let mut running = Sha256Running::default();
+        self.keyshares(self.cluster()?, &mut |piece| {
+            running.update(piece);
+            Ok(())
+        })?;
+        Ok((running.digest() == digest && self.is_described(folder, digest)).then_some(digest))
+    }
+
+    /// Whether the provenance in the folder is that of this file.
+    fn is_described(&self, folder: &Path, keyshares: Sha256Digest) -> bool {
+        let Some(claims) = claims(folder) else { return false };
+        let validators =
+            self.run.iter().map(|slot| (format!("0x{}", hex::encode(slot.public_key)), u64::from(slot.nonce.get())));
+        claims.plan == Some(self.plan.hash.to_string())
+            && claims.owner == self.owner.to_checksum()
+            && (claims.network.as_str(), claims.chain_id) == (self.network.name(), self.network.chain_id())
+            && claims.outputs == [(KEYSHARES_FILE.to_owned(), keyshares.to_string())]
+            && claims.validators.into_iter().eq(validators)
+    }
+
+    fn result(&self, slot: &Slot) -> Result<RowResult, MergeError> {
+        self.work.result(&slot.wanted()).and_then(Result::ok).ok_or(MergeError::ChangedMeanwhile(slot.row))
+    }
+
+    fn keyshares(
+        &self,
+        cluster: &PlanCluster,
+        write: &mut dyn FnMut(&[u8]) -> Result<(), MergeError>,
+    ) -> Result<(), MergeError> {
+        let owner = self.owner.to_checksum();
+        let mut writer = Writer::new(&owner, cluster.cluster.operators());
+        // The time of the plan, so that the same work gives the same file.
+        write(Writer::start(&self.plan.header.created_at)?.as_bytes())?;
+        for slot in &self.run {
+            let result = self.result(slot)?;
+            write(writer.item(&result.public_key, result.nonce, &result.shares_data)?.as_bytes())?;
+        }
+        write(writer.end().as_bytes())
+    }
+
+    /// Judges what is on the disk, as `verify` would, some validators at a time. Says how often each check held.
+    fn judge(
+        &self,
+        cluster: &PlanCluster,
+        first: Nonce,
+        staged: &mut Staged,
+    ) -> Result<BTreeMap<Check, usize>, MergeError> {
+        let read_back = |_: io::Error| MergeError::ReadBack(KEYSHARES_FILE);
+        let most = (GROUP * self.request.jobs.max(1)).min(512);
+        let mut pieces = Pieces::new(BufReader::new(staged.reader()?)).map_err(read_back)?;
+        let mut held: BTreeMap<Check, usize> = BTreeMap::new();
+        let mut seen = HashSet::new();
+        let mut position = 0_usize;
+        while let Some(piece) = pieces.next_piece(most).map_err(read_back)? {
+            let file = keyshares::parse(&piece).map_err(|_| MergeError::ReadBack(KEYSHARES_FILE))?;
+            let expected = Expected {
+                owner: Some(self.owner),
+                nonce: first.checked_add(position as u64).ok(),
+                network: None,
+                validators: Some(most.min(self.run.len().saturating_sub(position))),
+                operators: Some(&cluster.list),
+                ..Expected::default()
+            };
+            let report = judge(&file, &expected, None, self.request.jobs);
+            // The ids are the operators', not this program's choice; the plan has warned of them.
+            let usual = report.keyshares_oddities().iter().all(|oddity| *oddity == keyshares::Oddity::WrappingId);
+            if report.verdict != Verdict::Valid || !usual {
+                return Err(MergeError::NotValid(Box::new(report)));
+            }
+            for line in &report.validators {
+                if !line.public_key.is_some_and(|key| seen.insert(*key.as_bytes())) {
+                    return Err(MergeError::NotValid(Box::new(report)));
+                }
+            }
+            for (check, result) in &report.checks {
+                *held.entry(*check).or_default() += result.held;
+            }
+            position += report.validators.len();
+        }
+        if position != self.run.len() {
+            return Err(MergeError::ReadBack(KEYSHARES_FILE));
+        }
+        held.insert(Check::Count, 1);
+        Ok(held)
+    }
+
+    /// Writes the provenance, its lists row by row from the plan. Returns its digest.
+    fn describe(
+        &self,
+        cluster: &PlanCluster,
+        first: Nonce,
+        keyshares: Sha256Digest,
+        held: &BTreeMap<Check, usize>,
+        staged: &mut Staged,
+    ) -> Result<Sha256Digest, MergeError> {
+        let name =
+            |path: &str| Path::new(path).file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
+        let file = |name: String, digest: Sha256Digest| FileFacts { name, sha256: digest.to_string() };
+        let mut places = RowsByPlace::open(self.plan)?;
+        let validators = self.run.iter().map(|slot| {
+            let row: Row = places.at(slot.place)?;
+            let result = self.result(slot)?;
+            Ok::<_, MergeError>(ValidatorFacts {
+                public_key: format!("0x{}", hex::encode(result.public_key)),
+                nonce: result.nonce.get(),
+                keystore: name(&row.keystore),
+                password_reading: result.password_reading,
+            })
+        });
+        let mut again = RowsByPlace::open(self.plan)?;
+        let operator_files = self.plan.inputs.iter().map(|input| Ok(file(name(&input.path), input.digest)));
+        let keystores = self.run.iter().map(|slot| {
+            let row = again.at(slot.place)?;
+            Ok::<_, MergeError>(file(name(&row.keystore), row.digest))
+        });
+        let provenance = Provenance {
+            schema: provenance::SCHEMA,
+            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            created_at: self.plan.header.created_at.clone(),
+            network: NetworkFacts {
+                name: self.network.name(),
+                chain_id: self.network.chain_id(),
+                contract: self.network.ssv_contract(),
+            },
+            owner: self.owner.to_checksum(),
+            first_nonce: first.get(),
+            threshold: cluster.cluster.threshold().t(),
+            operators: cluster
+                .cluster
+                .operators()
+                .iter()
+                .map(|operator| OperatorFacts {
+                    id: operator.id.get(),
+                    key_sha256: operator.key.key.fingerprint().to_string(),
+                })
+                .collect(),
+            validators: Streamed::new(validators),
+            inputs: Streamed::new(operator_files.chain(keystores)),
+            outputs: vec![file(KEYSHARES_FILE.to_owned(), keyshares)],
+            checks: held
+                .iter()
+                .filter(|(_, held)| **held > 0)
+                .map(|(check, held)| CheckFacts { id: check.id(), title: check.title(), held: *held })
+                .collect(),
+            run: None,
+            plan: Some(self.plan.hash.to_string()),
+        };
+        let mut sink = Sink { staged, running: Sha256Running::default(), failure: None };
+        let written = provenance.write_to(BufWriter::new(&mut sink));
+        if let Some(failure) = sink.failure {
+            return Err(failure.into());
+        }
+        written?;
+        let digest = sink.running.digest();
+        staged.finish()?;
+        Ok(digest)
+    }
+}
+
+/// What the provenance in a folder says.
+fn claims(folder: &Path) -> Option<provenance::Claims> {
+    let source = Source::Path(folder.join(provenance::FILE_NAME));
+    provenance::Claims::parse(&read_bounded(&source, provenance::MAX_BYTES).ok()?).ok()
+}
+
+/// A file in the making, as JSON writers want it.
+struct Sink<'a> {
+    staged: &'a mut Staged,
+    running: Sha256Running,
+    failure: Option<WriteError>,
+}
+
+impl Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.running.update(bytes);
+        match self.staged.append(bytes) {
+            Ok(()) => Ok(bytes.len()),
+            Err(error) => {
+                self.failure = Some(error);
+                Err(io::ErrorKind::Other.into())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
