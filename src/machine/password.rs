@@ -152,7 +152,7 @@ impl Passwords {
             Self::Same(password) => Ok(SecretBytes::new(password.expose().to_vec())),
             Self::Dir(dir) => {
                 let path = find_file(dir, facts.file, public_key)?;
-                read_password(&Source::Path(path))
+                read_password(&Source::File(path))
             }
             Self::Command { template, helper } => {
                 if public_key.is_none() && template.needs_public_key() {

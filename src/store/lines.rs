@@ -1,11 +1,10 @@
 //! Reads a file line by line, so that its length does not matter, only that of its longest line.
-#![expect(clippy::disallowed_methods, reason = "this file is a door through which input is read")]
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::read::{ReadError, Source};
+use super::read::{Links, ReadError, Source, open_regular};
 
 /// The lines of a file, one at a time.
 #[derive(Debug)]
@@ -32,16 +31,25 @@ pub struct Line<'a> {
 }
 
 impl Lines {
-    /// Opens a file whose lines have at most `limit` bytes.
+    /// Opens a regular file, or a link to one, whose lines have at most `limit` bytes.
     ///
     /// # Errors
-    /// [`ReadError`] as the system reports it.
+    /// [`ReadError::NotAFile`], [`ReadError::IsDirectory`], or as the system reports it.
     pub fn open(path: &Path, limit: u64) -> Result<Self, ReadError> {
-        let origin = Source::Path(path.to_path_buf());
-        let file = File::open(path).map_err(|error| ReadError::from_io(&origin, error))?;
-        if file.metadata().is_ok_and(|facts| facts.is_dir()) {
-            return Err(ReadError::IsDirectory { origin });
-        }
+        Self::open_with(path, limit, Links::Followed)
+    }
+
+    /// As [`Lines::open`], for a file that this program keeps for itself: a link in its place is refused.
+    ///
+    /// # Errors
+    /// As [`Lines::open`].
+    pub fn open_own(path: &Path, limit: u64) -> Result<Self, ReadError> {
+        Self::open_with(path, limit, Links::Refused)
+    }
+
+    fn open_with(path: &Path, limit: u64, links: Links) -> Result<Self, ReadError> {
+        let file = open_regular(path, links)?;
+        let origin = Source::File(path.to_path_buf());
         let reader = BufReader::with_capacity(64 << 10, file);
         Ok(Self { reader, origin, limit, buffer: Vec::new(), number: 0, offset: 0 })
     }
@@ -104,6 +112,7 @@ impl Lines {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests write what is read")]
 mod tests {
     use super::*;
 
@@ -150,8 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_line_is_cut_off() {
-        let mut endless = Lines::open(Path::new("/dev/zero"), 1000).unwrap();
-        assert!(matches!(endless.next_line(), Err(ReadError::TooLarge { .. })));
+    fn a_device_has_no_lines_and_a_link_is_not_ours() {
+        assert!(matches!(Lines::open(Path::new("/dev/zero"), 1000), Err(ReadError::NotAFile { .. })));
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("lines"), dir.path().join("link"));
+        std::fs::write(&path, b"one\n").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert_eq!(Lines::open(&link, 9).unwrap().next_line().unwrap().unwrap().bytes, b"one");
+        assert!(matches!(Lines::open_own(&link, 9), Err(ReadError::NotAFile { .. })));
+        assert_eq!(Lines::open_own(&path, 9).unwrap().next_line().unwrap().unwrap().bytes, b"one");
     }
 }

@@ -3,9 +3,10 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -20,6 +21,9 @@ use dvkey_ceremony::SecretBytes;
 pub enum Source {
     /// A path: a regular file, a FIFO or `/dev/fd/N`.
     Path(PathBuf),
+    /// A path at which only a regular file will do, or a link to one. A pipe would be waited for, for ever if nobody writes,
+    /// and a device may never end: whoever may name files for others to read must not be able to name these.
+    File(PathBuf),
     /// Standard input, up to its end.
     Stdin,
 }
@@ -35,7 +39,7 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Path(path) => path.display().fmt(f),
+            Self::Path(path) | Self::File(path) => path.display().fmt(f),
             Self::Stdin => f.write_str("standard input"),
         }
     }
@@ -59,6 +63,12 @@ pub enum ReadError {
     /// A file was expected and a directory found.
     #[error("{origin}: is a directory")]
     IsDirectory {
+        /// What was to be read.
+        origin: Source,
+    },
+    /// A regular file was expected, and something else found: a pipe, a device, a socket; or a link where none is followed.
+    #[error("{origin}: not a regular file")]
+    NotAFile {
         /// What was to be read.
         origin: Source,
     },
@@ -130,12 +140,12 @@ pub fn read_head(source: &Source, most: u64) -> Result<Vec<u8>, ReadError> {
     Ok(bytes)
 }
 
-/// The digest of a file of any length.
+/// The digest of a regular file of any length.
 ///
 /// # Errors
 /// [`ReadError`] as the system reports it.
 pub fn digest_of(path: &Path) -> Result<Sha256Digest, ReadError> {
-    let source = Source::Path(path.to_path_buf());
+    let source = Source::File(path.to_path_buf());
     let mut file = open(&source, u64::MAX)?;
     let mut running = Sha256Running::default();
     let mut buffer = vec![0; 64 << 10];
@@ -186,8 +196,11 @@ fn too_large(source: &Source, limit: u64) -> ReadError {
 fn open(source: &Source, limit: u64) -> Result<File, ReadError> {
     let failed = |error| ReadError::from_io(source, error);
     let file = match source {
-        Source::Path(path) if is_own_descriptor(path) => return Err(failed(io::ErrorKind::NotFound.into())),
+        Source::Path(path) | Source::File(path) if is_own_descriptor(path) => {
+            return Err(failed(io::ErrorKind::NotFound.into()));
+        }
         Source::Path(path) => File::open(path).map_err(failed)?,
+        Source::File(path) => open_regular(path, Links::Followed)?,
         // A duplicate of the descriptor: std's own reader keeps a process-wide buffer in which
         // a piped password would stay behind.
         Source::Stdin => File::from(io::stdin().as_fd().try_clone_to_owned().map_err(failed)?),
@@ -201,6 +214,37 @@ fn open(source: &Source, limit: u64) -> Result<File, ReadError> {
     if facts.is_file() && facts.len() > limit && *source != Source::Stdin {
         return Err(too_large(source, limit));
     }
+    Ok(file)
+}
+
+/// Whether a link may stand in the place of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Links {
+    /// It may: Kubernetes mounts secrets so.
+    Followed,
+    /// It may not: nobody else's file is to be taken for the one that was written here.
+    Refused,
+}
+
+/// Opens a regular file, and waits for nobody.
+pub(super) fn open_regular(path: &Path, links: Links) -> Result<File, ReadError> {
+    let origin = Source::File(path.to_path_buf());
+    let failed = |error| ReadError::from_io(&origin, error);
+    let looked = match links {
+        Links::Followed => std::fs::metadata(path),
+        Links::Refused => std::fs::symlink_metadata(path),
+    };
+    // Looked at first, since to open a pipe or a device does something to it; and once more when it is open, since it may
+    // be another one by then, which for want of waiting does no harm.
+    let must_be_regular = |facts: &Metadata| match (facts.is_file(), facts.is_dir()) {
+        (true, _) => Ok(()),
+        (_, true) => Err(ReadError::IsDirectory { origin: origin.clone() }),
+        _ => Err(ReadError::NotAFile { origin: origin.clone() }),
+    };
+    must_be_regular(&looked.map_err(failed)?)?;
+    let flags = if links == Links::Refused { OFlags::NONBLOCK | OFlags::NOFOLLOW } else { OFlags::NONBLOCK };
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path).map_err(failed)?;
+    must_be_regular(&file.metadata().map_err(failed)?)?;
     Ok(file)
 }
 
@@ -218,12 +262,12 @@ fn is_own_descriptor(path: &Path) -> bool {
     flags.is_some_and(|flags| flags & OFlags::CLOEXEC.bits() != 0)
 }
 
-/// Whether there is something at `path` that this user may read, without reading it.
+/// Whether there is a regular file at `path` that this user may read, without reading it.
 ///
 /// # Errors
-/// [`ReadError`] as the system reports it; [`ReadError::IsDirectory`].
+/// [`ReadError`] as the system reports it; [`ReadError::IsDirectory`], [`ReadError::NotAFile`].
 pub fn must_be_readable(path: &Path) -> Result<(), ReadError> {
-    open(&Source::Path(path.to_path_buf()), u64::MAX).map(drop)
+    open(&Source::File(path.to_path_buf()), u64::MAX).map(drop)
 }
 
 /// The way from one folder to another, both of which are there: the shortest chain of `..` and names.
@@ -374,6 +418,30 @@ mod tests {
         let endless = Source::Path("/dev/zero".into());
         assert!(matches!(read_bounded(&endless, 1000), Err(ReadError::TooLarge { .. })));
         assert!(matches!(read_secret(&endless, 1000), Err(ReadError::TooLarge { .. })));
+    }
+
+    /// Nobody writes to the pipe: whoever opened it as it is would wait for ever.
+    #[test]
+    fn a_file_is_no_pipe_and_no_device() {
+        let (dir, source) = file(b"x");
+        let Source::Path(path) = &source else { panic!() };
+        let at = |name: &str| dir.path().join(name);
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), rustix::fs::Mode::RWXU).unwrap();
+        for (name, to) in [("link", path.clone()), ("to-pipe", at("pipe")), ("lost", at("nowhere"))] {
+            std::os::unix::fs::symlink(to, at(name)).unwrap();
+        }
+        let read = |path: PathBuf| read_bounded(&Source::File(path), 9);
+        assert_eq!(read(path.clone()).unwrap(), b"x");
+        assert_eq!(read(at("link")).unwrap(), b"x");
+        for path in [at("pipe"), at("to-pipe"), "/dev/null".into(), "/dev/zero".into()] {
+            assert!(matches!(read(path.clone()), Err(ReadError::NotAFile { .. })), "{}", path.display());
+        }
+        assert!(matches!(read(at("lost")), Err(ReadError::NotFound { .. })));
+        assert!(matches!(read(dir.path().into()), Err(ReadError::IsDirectory { .. })));
+        assert!(open_regular(path, Links::Refused).is_ok());
+        for link in ["link", "to-pipe", "lost"] {
+            assert!(matches!(open_regular(&at(link), Links::Refused), Err(ReadError::NotAFile { .. })), "{link}");
+        }
     }
 
     #[test]

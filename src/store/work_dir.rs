@@ -88,13 +88,7 @@ impl WorkDir {
 
     fn take_lock(&self, operation: FlockOperation) -> Result<Lock, WriteError> {
         let path = self.dir.path.join(LOCK_FILE);
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o644)
-            .open(&path)
-            .map_err(|error| WriteError::from_io(&path, error))?;
+        let file = open_own(&path, OpenOptions::new().create(true).truncate(false).write(true))?;
         match retry_on_intr(|| flock(&file, operation)) {
             Ok(()) => Ok(Lock { file: Some(file) }),
             Err(Errno::WOULDBLOCK) => Err(WriteError::InUse { path: self.dir.path.clone() }),
@@ -155,19 +149,27 @@ impl WorkDir {
     /// Opens a file to append to, and makes it if it is missing.
     ///
     /// # Errors
-    /// [`WriteError`] as the system reports it.
+    /// [`WriteError::NotAFile`] for a link, a pipe or a device in its place; otherwise as the system reports it.
     pub fn log(&self, name: &str) -> Result<Log, WriteError> {
         let path = self.dir.path.join(name);
-        let file = OpenOptions::new()
-            .create(true)
-            .read(true)
-            .append(true)
-            .mode(0o644)
-            .open(&path)
-            .map_err(|error| WriteError::from_io(&path, error))?;
+        let file = open_own(&path, OpenOptions::new().create(true).read(true).append(true))?;
         self.dir.sync()?;
         Ok(Log { file, path, is_torn: false })
     }
+}
+
+/// Opens a file that is this program's own. A link would lead what is written to somebody else's file, and a pipe would be
+/// waited for.
+fn open_own(path: &Path, options: &mut OpenOptions) -> Result<File, WriteError> {
+    let not_a_file = || WriteError::NotAFile { path: path.to_path_buf() };
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file =
+        options.mode(0o644).custom_flags(flags).open(path).map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::LOOP | Errno::NXIO) => not_a_file(),
+            _ => WriteError::from_io(path, error),
+        })?;
+    let facts = file.metadata().map_err(|error| WriteError::from_io(path, error))?;
+    if facts.is_file() { Ok(file) } else { Err(not_a_file()) }
 }
 
 /// A file that only grows.
@@ -270,11 +272,37 @@ mod tests {
     /// A device that is always full, and cannot be cut off either.
     #[test]
     fn a_log_that_may_be_torn_takes_no_more() {
-        let outer = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink("/dev/full", outer.path().join("log")).unwrap();
-        let mut log = WorkDir::open(outer.path()).unwrap().log("log").unwrap();
+        let path = PathBuf::from("/dev/full");
+        let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let mut log = Log { file, path, is_torn: false };
         assert!(matches!(log.append(b"one\n"), Err(WriteError::NoSpace { .. })));
         let again = log.append(b"two\n").unwrap_err();
         assert!(!matches!(again, WriteError::NoSpace { .. }), "it was tried again: {again}");
+    }
+
+    #[test]
+    fn links_and_pipes_are_neither_logs_nor_locks() {
+        let outer = tempfile::tempdir().unwrap();
+        let dir = WorkDir::open(outer.path()).unwrap();
+        let other = outer.path().join("other");
+        std::fs::write(&other, b"somebody else's\n").unwrap();
+        for name in ["log", LOCK_FILE] {
+            let path = outer.path().join(name);
+            let refused = || match name {
+                LOCK_FILE => dir.lock().map(drop),
+                _ => dir.log(name).map(drop),
+            };
+            for to in [other.as_path(), &outer.path().join("nowhere"), Path::new("/dev/full")] {
+                std::os::unix::fs::symlink(to, &path).unwrap();
+                assert!(matches!(refused(), Err(WriteError::NotAFile { .. })), "{name} {}", to.display());
+                std::fs::remove_file(&path).unwrap();
+            }
+            rustix::fs::mkfifoat(rustix::fs::CWD, &path, Bits::RWXU).unwrap();
+            assert!(matches!(refused(), Err(WriteError::NotAFile { .. })), "{name}");
+            std::fs::remove_file(&path).unwrap();
+            assert!(refused().is_ok());
+        }
+        assert!(!outer.path().join("nowhere").exists());
+        assert_eq!(std::fs::read(&other).unwrap(), b"somebody else's\n");
     }
 }

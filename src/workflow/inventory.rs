@@ -98,7 +98,7 @@ pub fn inventory(paths: &[PathBuf], limits: KdfLimits) -> Result<Inventory, Inve
     let mut found = Inventory::default();
     let mut problems = Vec::new();
     for path in paths {
-        find(path, limits, &mut |thing| match thing {
+        find(path, Source::Path, limits, &mut |thing| match thing {
             Found::Keystore(keystore) => found.keystores.push(*keystore),
             Found::Stray(stray) => found.strays.push(stray),
             Found::Problem(path, problem) => problems.push((path, problem)),
@@ -110,11 +110,13 @@ pub fn inventory(paths: &[PathBuf], limits: KdfLimits) -> Result<Inventory, Inve
 }
 
 /// Tells `heard` of the keystore at `path`, or of everything in the folder there, in natural order, one at a time.
-pub fn find(path: &Path, limits: KdfLimits, heard: &mut dyn FnMut(Found)) {
+///
+/// `source` says what a path may lead to: [`Source::Path`] or [`Source::File`].
+pub fn find(path: &Path, source: fn(PathBuf) -> Source, limits: KdfLimits, heard: &mut dyn FnMut(Found)) {
     let entries = match list_dir(path) {
         Ok(entries) => entries,
         Err(ReadError::NotADirectory { .. }) => {
-            return heard(match read_keystore(path, limits) {
+            return heard(match read_keystore(&source(path.to_path_buf()), path, limits) {
                 Ok(keystore) => Found::Keystore(Box::new(keystore)),
                 Err(problem) => Found::Problem(path.to_path_buf(), problem),
             });
@@ -128,7 +130,7 @@ pub fn find(path: &Path, limits: KdfLimits, heard: &mut dyn FnMut(Found)) {
             continue;
         }
         let result = match entry.kind {
-            EntryKind::File => read_keystore(&entry.path, limits),
+            EntryKind::File => read_keystore(&Source::File(entry.path.clone()), &entry.path, limits),
             _ => Err(InventoryProblem::NotAFile),
         };
         heard(match result {
@@ -185,12 +187,12 @@ fn is_other_encoding(error: &JsonError) -> bool {
     matches!(error, JsonError::Utf16 | JsonError::NotUtf8(_))
 }
 
-/// Reads one keystore.
+/// Reads one keystore, which is known by its path.
 ///
 /// # Errors
 /// [`InventoryProblem`].
-pub fn read_keystore(path: &Path, limits: KdfLimits) -> Result<FoundKeystore, InventoryProblem> {
-    let bytes = read_bounded(&Source::Path(path.to_path_buf()), MAX_BYTES)?;
+pub fn read_keystore(source: &Source, path: &Path, limits: KdfLimits) -> Result<FoundKeystore, InventoryProblem> {
+    let bytes = read_bounded(source, MAX_BYTES)?;
     let detected = detect(&bytes);
     let document = match (detected.kind, detected.document) {
         (Kind::Keystore, Some(document)) => document,

@@ -302,7 +302,7 @@ impl File<'_> {
 
 /// What the provenance in a folder says.
 fn claims(folder: &Path) -> Option<provenance::Claims> {
-    let source = Source::Path(folder.join(provenance::FILE_NAME));
+    let source = Source::File(folder.join(provenance::FILE_NAME));
     provenance::Claims::parse(&read_bounded(&source, provenance::MAX_BYTES).ok()?).ok()
 }
 

@@ -47,7 +47,7 @@ pub(super) fn find(out: &Path, plan: Sha256Digest) -> Result<Others, ReadError> 
     let own = plan.to_string();
     for entry in list_dir(out)?.into_iter().filter(|entry| entry.kind == EntryKind::Dir) {
         let path = entry.path.join(provenance::FILE_NAME);
-        let bytes = match read_bounded(&Source::Path(path), provenance::MAX_BYTES) {
+        let bytes = match read_bounded(&Source::File(path), provenance::MAX_BYTES) {
             Ok(bytes) => bytes,
             Err(ReadError::NotFound { .. }) => continue,
             Err(error) => return Err(error),

@@ -301,7 +301,7 @@ impl Planner<'_> {
             self.owners.entry((line.network, line.owner)).or_default().next = Some(nonce.get().into());
         }
         let mut outcome = Ok(());
-        find(&self.folder.join(&line.keystore), self.request.limits, &mut |found| match found {
+        find(&self.folder.join(&line.keystore), Source::File, self.request.limits, &mut |found| match found {
             Found::Keystore(keystore) if outcome.is_ok() => {
                 outcome = self.keystore(number, line, &keystore, cluster.as_ref());
             }
@@ -437,7 +437,7 @@ impl Planner<'_> {
 
     fn list(&mut self, number: u64, file: &str) -> Result<Option<&OperatorList>, PlanError> {
         if !self.files.contains_key(file) {
-            let source = Source::Path(self.folder.join(file));
+            let source = Source::File(self.folder.join(file));
             let list = match read_bounded(&source, operators::MAX_BYTES) {
                 Err(error) => Err(Problem::OperatorsFile(error)),
                 Ok(bytes) => match OperatorList::parse(&bytes) {

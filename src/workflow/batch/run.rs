@@ -335,7 +335,7 @@ fn must_be_unchanged(plan: &LoadedPlan, shard: Shard, done: &HashSet<u32>) -> Re
     let mut changed = Vec::new();
     for input in &plan.inputs {
         let path = plan.base.join(&input.path);
-        match read_bounded(&Source::Path(path.clone()), crate::format::operators::MAX_BYTES) {
+        match read_bounded(&Source::File(path.clone()), crate::format::operators::MAX_BYTES) {
             Ok(bytes) if Sha256Digest::of(&bytes) == input.digest => {}
             Ok(_) => changed.push((path, InputProblem::Changed)),
             Err(ReadError::NotFound { .. }) => {}
@@ -351,7 +351,7 @@ fn must_be_unchanged(plan: &LoadedPlan, shard: Shard, done: &HashSet<u32>) -> Re
             continue;
         }
         let path = plan.keystore_path(&row);
-        match read_bounded(&Source::Path(path.clone()), MAX_BYTES) {
+        match read_bounded(&Source::File(path.clone()), MAX_BYTES) {
             Err(error @ ReadError::NotFound { .. }) => changed.push((path, error.into())),
             _ => return Ok(()),
         }
@@ -378,7 +378,8 @@ fn next_window(
         if !request.shard.has(row.row) || done.contains(&row.row) {
             continue;
         }
-        match read_keystore(&plan.keystore_path(&row), request.limits) {
+        let path = plan.keystore_path(&row);
+        match read_keystore(&Source::File(path.clone()), &path, request.limits) {
             Ok(keystore) => {
                 let named = keystore.public_key.as_ref().map(PublicKey::as_bytes);
                 if keystore.digest == row.digest && named == Some(&row.public_key) {

@@ -107,7 +107,7 @@ pub enum ShardError {
 /// [`ShardError`].
 pub fn read_state(folder: &Path, plan: Sha256Digest) -> Result<ShardState, ShardError> {
     let mut state = ShardState::default();
-    let mut lines = match Lines::open(&folder.join(journal::FILE_NAME), journal::MAX_LINE) {
+    let mut lines = match Lines::open_own(&folder.join(journal::FILE_NAME), journal::MAX_LINE) {
         Ok(lines) => lines,
         Err(ReadError::NotFound { .. }) => return Ok(state),
         Err(error) => return Err(error.into()),
@@ -195,7 +195,7 @@ struct Begun {
 
 /// What the journal in a shard's folder says, or else the folder's name. `None` for a folder without a journal.
 fn begun_as(folder: &Path, shares: &str) -> Result<Option<Begun>, ShardError> {
-    let mut lines = match Lines::open(&folder.join(journal::FILE_NAME), journal::MAX_LINE) {
+    let mut lines = match Lines::open_own(&folder.join(journal::FILE_NAME), journal::MAX_LINE) {
         Err(ReadError::NotFound { .. }) => return Ok(None),
         lines => lines?,
     };
@@ -223,7 +223,7 @@ fn begun_as(folder: &Path, shares: &str) -> Result<Option<Begun>, ShardError> {
 /// [`ResultProblem`].
 pub fn read_result(folder: &Path, row: u32, digest: Sha256Digest) -> Result<RowResult, ResultProblem> {
     let path = folder.join(RESULTS).join(RowResult::file_name(row));
-    let bytes = read_bounded(&Source::Path(path), row_result::MAX_BYTES).map_err(|error| match error {
+    let bytes = read_bounded(&Source::File(path), row_result::MAX_BYTES).map_err(|error| match error {
         ReadError::NotFound { .. } => ResultProblem::Missing,
         _ => ResultProblem::OtherContent,
     })?;

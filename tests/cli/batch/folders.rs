@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use super::{OUT, batch, merge, merged, plan, run, service};
-use crate::{objects, stderr, stdout};
+use super::{OUT, batch, manifest, merge, merged, plan, run, service};
+use crate::{OWNER, objects, stderr, stdout};
 
 /// All runs into one folder share the rows out alike; a renamed folder is still what its journal says.
 #[test]
@@ -138,4 +138,66 @@ fn a_damaged_copy_is_made_good_by_another() {
     let assert = batch(folder, &status).assert().code(5);
     assert!(stdout(&assert).contains("3 done, 2 pending"), "{}", stdout(&assert));
     assert!(stdout(&assert).contains("row 0, nonce 7 of") && stdout(&assert).contains("not the one that was written"));
+}
+
+/// Pipes and devices in the place of files are refused by name. Nobody writes to these pipes: to open one is to wait for ever.
+#[test]
+fn pipes_and_devices_are_no_inputs() {
+    let folder = service(3);
+    let folder = folder.path();
+    let put_pipe = |path: &str| {
+        let _ = fs::remove_file(folder.join(path));
+        assert!(Command::new("mkfifo").arg(folder.join(path)).status().unwrap().success());
+    };
+    let refused = |mut command: assert_cmd::Command, code: &str, words: &str| {
+        let assert = command.timeout(std::time::Duration::from_secs(60)).assert().code(1);
+        let said = stderr(&assert);
+        assert!(said.contains(&format!("code: {code} ")) && said.contains(words), "{words}: {said}");
+    };
+    let planning = |manifest: &str| batch(folder, &["plan", "--manifest", manifest, "--out", "refused.jsonl"]);
+    put_pipe("pipe");
+    refused(planning("pipe"), "file.unreadable", "pipe: not a regular file");
+    refused(planning("/dev/zero"), "file.unreadable", "/dev/zero: not a regular file");
+    for (row, code) in [
+        (format!("pipe,operators.json,,{OWNER},7,hoodi,,\n"), "keystore.unreadable"),
+        (format!("ks/keystore-1.json,pipe,,{OWNER},7,hoodi,,\n"), "operators.unreadable"),
+        (format!("ks/keystore-1.json,operators.json,,{OWNER},7,hoodi,pipe,\n"), "password.source"),
+    ] {
+        manifest(folder, &row);
+        refused(planning("manifest.csv"), code, "pipe: not a regular file");
+    }
+    let own = format!("ks/keystore-2.json,operators.json,,{OWNER},,hoodi,own,\n");
+    fs::write(folder.join("own"), "pw 2").unwrap();
+    let row = |number: u8, nonce: &str| format!("ks/keystore-{number}.json,operators.json,,{OWNER},{nonce},hoodi,,\n");
+    manifest(folder, &[row(1, "7"), own, row(3, "")].concat());
+    plan(folder);
+    // After the plan was made: each is the matter of its row, but for the operators, who are everybody's.
+    for path in ["ks/keystore-1.json", "own", "ks/keystore-3.txt"] {
+        put_pipe(path);
+    }
+    let assert = run(folder, &[]).timeout(std::time::Duration::from_secs(60)).assert().code(1);
+    let said = stderr(&assert);
+    for (row, code) in [(0, "keystore.unreadable"), (1, "password.source"), (2, "password.source")] {
+        let line = said.lines().find(|line| line.contains(&format!("row {row}, nonce")));
+        assert!(line.is_some_and(|line| line.contains("not a regular file") && line.contains(code)), "{said}");
+    }
+    // Results, the operators, the journal, and the plan itself.
+    let operators = fs::read(folder.join("operators.json")).unwrap();
+    put_pipe("operators.json");
+    refused(run(folder, &[]), "batch.inputs-changed", "operators.json: not a regular file");
+    fs::remove_file(folder.join("operators.json")).unwrap();
+    fs::write(folder.join("operators.json"), operators).unwrap();
+    let looking = || batch(folder, &["status", "plan.jsonl", "--work", "work"]);
+    put_pipe("work/shard-1-of-1/journal");
+    refused(run(folder, &[]), "file.unreadable", "journal: not a regular file");
+    refused(looking(), "file.unreadable", "journal: not a regular file");
+    // A journal that is a link is somebody else's.
+    fs::remove_file(folder.join("work/shard-1-of-1/journal")).unwrap();
+    fs::write(folder.join("elsewhere"), "").unwrap();
+    std::os::unix::fs::symlink("../../elsewhere", folder.join("work/shard-1-of-1/journal")).unwrap();
+    refused(run(folder, &[]), "file.unreadable", "journal: not a regular file");
+    refused(looking(), "file.unreadable", "journal: not a regular file");
+    assert!(fs::read(folder.join("elsewhere")).unwrap().is_empty());
+    put_pipe("plan.jsonl");
+    refused(looking(), "file.unreadable", "plan.jsonl: not a regular file");
 }

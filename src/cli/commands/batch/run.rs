@@ -277,7 +277,7 @@ impl RowPasswords for Supply<'_> {
         let own;
         let opened = match (&row.password_file, &self.opened) {
             (Some(file), _) => {
-                own = PasswordSource::File(Source::Path(self.plan.base.join(file))).open()?;
+                own = PasswordSource::File(Source::File(self.plan.base.join(file))).open()?;
                 &own
             }
             (None, Some(opened)) => opened,
