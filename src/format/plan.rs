@@ -133,6 +133,17 @@ pub enum PlanError {
     /// A line where it cannot stand, or a number out of turn.
     #[error("the line is out of turn")]
     Order,
+    /// Two rows of one owner have the same nonce.
+    #[error("an earlier row has nonce {nonce} of {owner}, too")]
+    NonceTwice {
+        /// The nonce.
+        nonce: Nonce,
+        /// The owner.
+        owner: Address,
+    },
+    /// Two rows are of the same validator.
+    #[error("an earlier row is of the same validator")]
+    ValidatorTwice,
     /// There is no last line.
     #[error("the plan ends in the middle")]
     Truncated,

@@ -131,6 +131,9 @@ pub(crate) struct MergeArguments {
     /// Replace other results of an earlier merge
     #[arg(long)]
     pub(crate) force: bool,
+    /// For --compact: the folder of the manifest, where it is not where it was
+    #[arg(long, value_name = "DIR", requires = "compact")]
+    pub(crate) base: Option<PathBuf>,
     /// Make a new plan without the refused rows, numbered anew
     #[arg(long, requires = "next_nonce")]
     pub(crate) compact: bool,

@@ -114,7 +114,6 @@ impl Failure {
     pub(crate) fn batch_merge(error: &MergeError) -> Self {
         match error {
             MergeError::Plan(error) => Self::batch_load(error),
-            MergeError::NonceTwice { .. } => Self::new(Code::BatchPlan, error.to_string()),
             MergeError::Read(error) => Self::read(Code::FileUnreadable, error),
             MergeError::Clash(_) => Self::new(Code::BatchNonceClash, error.to_string())
                 .hint("nothing was written; decide for one of them: each nonce registers one validator"),

@@ -97,14 +97,6 @@ pub enum MergeError {
     /// The plan cannot be used.
     #[error(transparent)]
     Plan(#[from] LoadError),
-    /// Two rows of the plan have one nonce.
-    #[error("nonce {nonce} of owner {owner} stands twice in the plan")]
-    NonceTwice {
-        /// The nonce.
-        nonce: Nonce,
-        /// The owner.
-        owner: Address,
-    },
     /// Reading failed.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -217,17 +209,7 @@ fn in_order(plan: &LoadedPlan) -> Result<(Owners, Vec<Slot>), MergeError> {
         slots.push(Slot { owner, nonce, row, cluster, place, public_key });
     }
     slots.sort_unstable_by_key(|slot| (slot.owner, slot.nonce));
-    let owners: Vec<_> = numbers.into_keys().collect();
-    for pair in slots.windows(2) {
-        if let [a, b] = pair
-            && (a.owner, a.nonce) == (b.owner, b.nonce)
-        {
-            let owner = usize::try_from(a.owner).ok().and_then(|number| owners.get(number));
-            let owner = owner.map_or(Address::from_bytes([0; 20]), |(_, owner)| *owner);
-            return Err(MergeError::NonceTwice { nonce: a.nonce, owner });
-        }
-    }
-    Ok((owners, slots))
+    Ok((numbers.into_keys().collect(), slots))
 }
 
 /// What an owner's rows have come to, each result judged before it may become a part of a file.

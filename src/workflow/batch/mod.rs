@@ -22,6 +22,7 @@ pub mod shard;
 pub mod status;
 mod writer;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 pub use result::ResultProblem;
@@ -31,7 +32,7 @@ use crate::crypto::digest::Sha256Digest;
 use crate::format::operators::{Cluster, OperatorList, OperatorsError};
 use crate::format::plan::{self as plan_file, Header, Input, Item, PlannedCluster, Progress, Row};
 use crate::store::lines::Lines;
-use crate::store::read::ReadError;
+use crate::store::read::{ReadError, exists};
 
 /// A plan that was read as a whole, and is as it was written. Its rows stay on the disk.
 #[derive(Debug)]
@@ -112,6 +113,8 @@ impl LoadedPlan {
         let mut progress = Progress::default();
         let (mut header, mut inputs, mut clusters, mut end) = (None, Vec::new(), Vec::new(), None);
         let failed = |line: u64, problem| LoadError::Line { path: path.to_path_buf(), line, problem };
+        // The hash shows a change, and not who made the plan: what no plan of this program holds is refused all the same.
+        let (mut nonces, mut validators) = (HashSet::new(), HashSet::new());
         let mut number = 0;
         while let Some(line) = lines.next_line()? {
             number = line.number;
@@ -123,7 +126,15 @@ impl LoadedPlan {
                 Item::Header(first) => header = Some(first),
                 Item::Input(input) => inputs.push(input),
                 Item::Cluster(cluster) => clusters.push(usable(path, number, cluster)?),
-                Item::Row(_) => {}
+                Item::Row(row) => {
+                    let (owner, nonce) = (row.owner, row.nonce);
+                    if !nonces.insert((row.network, owner, nonce)) {
+                        return Err(failed(number, plan_file::PlanError::NonceTwice { nonce, owner }));
+                    }
+                    if !validators.insert(row.public_key) {
+                        return Err(failed(number, plan_file::PlanError::ValidatorTwice));
+                    }
+                }
                 Item::End { hash, .. } => end = Some(hash),
             }
         }
@@ -167,6 +178,20 @@ impl LoadedPlan {
     #[must_use]
     pub fn keystore_path(&self, row: &Row) -> PathBuf {
         self.base.join(&row.keystore)
+    }
+
+    /// Whether one of its keystores, at least, is where it says.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn has_a_keystore(&self) -> Result<bool, LoadError> {
+        let mut rows = self.rows()?;
+        while let Some((_, row)) = rows.next_row()? {
+            if exists(&self.keystore_path(&row)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn changed(&self) -> LoadError {

@@ -120,3 +120,25 @@ fn damaged_journals_are_not_relied_on() {
     let assert = compact(folder, 10, &["--out", "next", "--confirm", &confirmed]).assert().success();
     assert!(stderr(&assert).contains("left out: nonce 10 of the old plan"), "{}", stderr(&assert));
 }
+
+/// The new plan names its keystores by the way from its own folder: it must not lead to where the old one was copied to.
+#[test]
+fn a_plan_that_was_moved_says_so() {
+    let folder = with_a_gap();
+    let folder = folder.path();
+    fs::create_dir_all(folder.join("far/away")).unwrap();
+    fs::rename(folder.join("plan.jsonl"), folder.join("far/away/plan.jsonl")).unwrap();
+    let next = format!("{OWNER}=10");
+    let compact =
+        ["merge", "far/away/plan.jsonl", "--work", "work", "--compact", "--next-nonce", &next, "--out", "next"];
+    let journal = fs::read(folder.join("work/shard-1-of-1/journal")).unwrap();
+    let assert = batch(folder, &compact).assert().code(1);
+    let said = stderr(&assert);
+    assert!(said.contains("code: batch.inputs-changed ") && said.contains("--base"), "{said}");
+    assert!(said.contains("none of the plan's keystores is in far/away"), "{said}");
+    assert!(!folder.join("next/plan.jsonl").exists());
+    assert!(fs::read(folder.join("work/shard-1-of-1/journal")).unwrap() == journal);
+    batch(folder, &[&compact[..], &["--base", "."]].concat()).assert().success();
+    let new = ["run", "next/plan.jsonl", "--work", "work-2", "--password-dir", "ks", "--no-input"];
+    batch(folder, &new).assert().success();
+}

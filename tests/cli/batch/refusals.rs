@@ -179,3 +179,56 @@ fn a_row_that_does_not_fit_the_memory_is_refused() {
     let said = crate::stdout(&assert);
     assert!(said.contains("\"done\":3") && said.contains("\"refused\":1"), "{said}");
 }
+
+/// A plan whose hash is right, and which `batch plan` would never have made.
+#[test]
+fn forged_plans_are_refused() {
+    let folder = service(3);
+    let folder = folder.path();
+    plan(folder);
+    run(folder, &[]).assert().success();
+    let whole = fs::read_to_string(folder.join("plan.jsonl")).unwrap();
+    let key = |row: usize| {
+        let line = whole.lines().find(|line| line.starts_with(&format!("{{\"row\":{row},"))).unwrap();
+        crate::objects(line)[0]["publicKey"].as_str().unwrap().to_owned()
+    };
+    for (from, to, words) in [
+        ("\"nonce\":8".to_owned(), "\"nonce\":7".to_owned(), "line 5: an earlier row has nonce 7 of"),
+        (key(2), key(0), "line 6: an earlier row is of the same validator"),
+    ] {
+        let forged = whole.replacen(&from, &to, 1);
+        let body = &forged[..forged.trim_end().rfind('\n').unwrap() + 1];
+        let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(body));
+        fs::write(folder.join("plan.jsonl"), format!("{body}{{\"rows\":3,\"sha256\":\"{hash}\"}}\n")).unwrap();
+        for command in [
+            &["run", "plan.jsonl", "--work", "new", "--password-dir", "ks", "--no-input"][..],
+            &["status", "plan.jsonl", "--work", "work"],
+            &["merge", "plan.jsonl", "--work", "work", "--out", "merged"],
+        ] {
+            let assert = batch(folder, command).assert().code(1);
+            let said = stderr(&assert);
+            assert!(said.contains("code: batch.plan ") && said.contains(words), "{said}");
+        }
+        assert!(!folder.join("new").exists() && !folder.join("merged").exists());
+    }
+}
+
+/// What could not be said was not done: no script may take it for success.
+#[test]
+fn a_status_that_nobody_could_read_is_no_success() {
+    let folder = service(2);
+    let folder = folder.path();
+    plan(folder);
+    run(folder, &[]).assert().success();
+    for json in [&[][..], &["--json"]] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_dvkey"))
+            .current_dir(folder)
+            .args(["batch", "status", "plan.jsonl", "--work", "work"])
+            .args(json)
+            .stdout(fs::File::options().write(true).open("/dev/full").unwrap())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(6) && said.contains("code: output.failed "), "{said}");
+    }
+}

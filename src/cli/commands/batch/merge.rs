@@ -85,7 +85,7 @@ struct JsonNewPlan {
 }
 
 pub(super) fn run(arguments: &MergeArguments, printer: &Printer) -> Result<Exit, Failure> {
-    let plan = load(&arguments.plan, None)?;
+    let plan = load(&arguments.plan, arguments.base.as_deref())?;
     let work = AllWork::read(&arguments.work, &plan).map_err(|error| Failure::batch_work(&error))?;
     warn_of_journals(&work, printer);
     let parse = |texts: &[String], name| texts.iter().map(|text| parse_next(text, name)).collect::<Result<Vec<_>, _>>();
@@ -208,6 +208,13 @@ fn make_new_plan(
 ) -> Result<Exit, Failure> {
     let path = arguments.out.join(PLAN_FILE);
     let (output, name) = place_for(&path, arguments.force)?;
+    // The new plan is going to be run from here: it must not lead to where the old one was copied from.
+    if arguments.base.is_none() && !plan.has_a_keystore().map_err(|error| Failure::batch_load(&error))? {
+        let headline = format!("none of the plan's keystores is in {}", plan.base.display());
+        return Err(Failure::new(Code::BatchInputsChanged, headline)
+            .cause("the plan was moved, or the keystores were: the new plan would not find them either")
+            .hint("say with --base where the manifest's folder is on this machine"));
+    }
     let base = way_between(output.path(), &plan.base).map_err(|error| Failure::read(Code::FileUnreadable, &error))?;
     let base = base.to_str().ok_or_else(|| {
         Failure::new(Code::BatchPlan, "the way from the new plan to the manifest's folder is not UTF-8 text")
