@@ -190,6 +190,12 @@ impl CeremonyDir {
         self.put(&self.kept, name, bytes)
     }
 
+    /// Whether the outbox has this content under this name.
+    #[must_use]
+    pub fn is_out(&self, name: &str, bytes: &[u8]) -> bool {
+        holds(&self.outbox, name, bytes)
+    }
+
     /// Puts a file into the outbox, and says whether it is new.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dvkey_ceremony::agdkg::card::Card;
+use dvkey_ceremony::agdkg::deal::SignedDeal;
 use dvkey_ceremony::agdkg::identity::{Identity, Root};
 use dvkey_ceremony::agdkg::journal::{Event, Journal};
 use dvkey_ceremony::agdkg::plan::{Plan, Waivers};
@@ -125,6 +126,19 @@ impl Folder {
         plan.map(|plan| self.journal.events(&plan).copied().collect()).unwrap_or_default()
     }
 
+    /// Who I am in the plan, once I dealt: whose deal is the one that the journal says I made. The vault is not needed for
+    /// this, and what others put into the outbox changes nothing.
+    #[must_use]
+    pub fn me_by_journal(&self) -> Option<Identifier> {
+        let collection = self.collection.as_ref()?;
+        let made = self.events().into_iter().find_map(|event| match event {
+            Event::Dealt { deal } => Some(deal),
+            _ => None,
+        })?;
+        let second = collection.equivocations.values().map(|two| &two.second);
+        collection.deals.iter().chain(second).find(|deal| *deal.hash() == made).map(SignedDeal::sender)
+    }
+
     /// Opens the vault.
     ///
     /// # Errors
@@ -222,6 +236,13 @@ impl Folder {
         let name = sent_name(self.ceremony()?.plan.hash(), kind, id.get());
         let new = self.dir.export(&name, bytes)?;
         Ok((name, new))
+    }
+
+    /// Whether the outbox has this file of this plan, byte for byte.
+    #[must_use]
+    pub fn is_out(&self, kind: CeremonyFile, id: Identifier, bytes: &[u8]) -> bool {
+        let Some(collection) = &self.collection else { return false };
+        self.dir.is_out(&sent_name(collection.plan.hash(), kind, id.get()), bytes)
     }
 
     /// Puts evidence into the outbox; says its name.

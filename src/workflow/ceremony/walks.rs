@@ -158,6 +158,47 @@ pub fn complain(folder: &mut Folder, root: &Root) -> Result<(Complaint, Sent), C
     Ok((complaint, sent))
 }
 
+/// Puts what I sent before into the outbox again, where it does not lie there as it is kept: lost, torn, or replaced by
+/// somebody. Needs no vault; says what was written.
+///
+/// # Errors
+/// [`CeremonyError`].
+pub fn send_again(folder: &Folder, me: Identifier) -> Result<Vec<Sent>, CeremonyError> {
+    let collection = folder.ceremony()?;
+    let mut mine: Vec<(CeremonyFile, Vec<&[u8]>)> = Vec::new();
+    for event in folder.events() {
+        match event {
+            Event::Dealt { deal } => {
+                let precommits = collection.precommits.iter().filter(|one| one.sender() == me);
+                mine.push((CeremonyFile::Precommit, precommits.map(Precommit::as_bytes).collect()));
+                let whole = collection.deals.of(me).filter(|own| *own.hash() == deal && !own.is_redacted());
+                mine.push((CeremonyFile::Deal, whole.map(SignedDeal::as_bytes).into_iter().collect()));
+            }
+            Event::Certified { transcript, .. } => {
+                let certifies = collection.certifies.iter().filter(|one| one.sender() == me);
+                let certifies = certifies.filter(|one| *one.transcript() == transcript);
+                mine.push((CeremonyFile::Certify, certifies.map(SignedCertify::as_bytes).collect()));
+            }
+            Event::Complained { accused } => {
+                let complaints = collection.complaints.iter().filter(|one| one.complainer() == me);
+                let complaints = complaints.filter(|one| one.accused().get() == accused);
+                mine.push((CeremonyFile::Complaint, complaints.map(Complaint::as_bytes).collect()));
+            }
+            _ => {}
+        }
+    }
+    let mut written = Vec::new();
+    for (kind, files) in mine {
+        // Where two laptops certified, either file will do.
+        if !files.iter().any(|bytes| folder.is_out(kind, me, bytes))
+            && let Some(bytes) = files.first()
+        {
+            written.push(send(folder, kind, me, bytes)?);
+        }
+    }
+    Ok(written)
+}
+
 /// My deal of the plan that was accepted.
 fn my_deal(folder: &Folder, root: &Root) -> Result<(Dealt, SignedDeal), CeremonyError> {
     let identity = Identity::derive(root)?;

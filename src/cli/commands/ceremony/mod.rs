@@ -2,6 +2,7 @@
 
 mod assemble;
 mod audit;
+mod carry;
 mod consent;
 mod identity;
 mod judging;
@@ -12,6 +13,7 @@ mod rehearse;
 mod runbook;
 mod status;
 mod step;
+mod taken;
 mod unlock;
 
 use std::path::{Path, PathBuf};

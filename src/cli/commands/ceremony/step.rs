@@ -1,8 +1,7 @@
 //! `dvkey ceremony step`, and its parts by name: take in what is new, do what is due, say who carries what to whom.
 
-use std::path::Path;
-
 use dvkey_ceremony::Identifier;
+use dvkey_ceremony::agdkg::certify::SignedCertify;
 use dvkey_ceremony::agdkg::identity::{Identity, Root};
 use dvkey_ceremony::agdkg::journal::Event;
 use dvkey_ceremony::agdkg::judge::Verdict;
@@ -11,19 +10,16 @@ use serde::Serialize;
 
 use super::plan::{accept_in, one_new_plan};
 use super::unlock::{keystore_password, operator_key, root};
-use super::{failed, folded, form, numbers, show_aside};
+use super::{carry::carry, failed, folded, numbers, taken::show};
 use crate::cli::args::ceremony::StepArguments;
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
 use crate::cli::report::{Failure, all_named, named};
 use crate::cli::ui::printer::{Printer, Tone, tone};
-use crate::cli::ui::words::{count, printable};
-use crate::crypto::digest::Sha256Digest;
-use crate::format::armor;
-use crate::format::ceremony_file::{CeremonyFile, short};
-use crate::store::ceremony_dir::hand_over;
-use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
-use crate::workflow::ceremony::collection::{Collection, Taken};
+use crate::cli::ui::words::count;
+use crate::format::ceremony_file::CeremonyFile;
+use crate::store::read::list_dir;
+use crate::workflow::ceremony::collection::Collection;
 use crate::workflow::ceremony::folder::{Folder, Imported};
 use crate::workflow::ceremony::walks::{self, Sent};
 use crate::workflow::ceremony::{CeremonyError, Missing, finish};
@@ -82,7 +78,8 @@ pub(super) fn run(goal: Goal, arguments: &StepArguments, printer: &Printer) -> R
     run.fold(&imported)?;
     let ending = run.go(goal);
     // Whatever was written before something went wrong is carried on all the same.
-    let handed = run.hand_over();
+    let outbox = run.folder.dir().outbox();
+    let handed = carry(&outbox, arguments.stick.as_deref(), arguments.armor, printer);
     let ending = match ending {
         Ok(ending) => ending,
         Err(error) => {
@@ -150,6 +147,7 @@ impl Run<'_> {
         if let Some(ending) = self.agree(goal)? {
             return Ok(ending);
         }
+        self.send_again()?;
         self.show_complaints()?;
         if goal == Goal::Complain {
             return self.complain();
@@ -205,9 +203,17 @@ impl Run<'_> {
         Ok(None)
     }
 
+    /// What was sent before lies in the outbox as it was, whatever happened to it there.
+    fn send_again(&mut self) -> Result<(), Failure> {
+        let Some(me) = self.folder.me_by_journal() else { return Ok(()) };
+        let sent = walks::send_again(&self.folder, me).map_err(|error| self.failed(&error))?;
+        sent.iter().for_each(|sent| self.note(sent));
+        Ok(())
+    }
+
     fn deal(&mut self) -> Result<Option<Ending>, Failure> {
         let collection = self.ceremony()?;
-        let mine = self.me_by_outbox();
+        let mine = self.folder.me_by_journal();
         let dealt = mine.is_some_and(|me| collection.deals.of(me).is_some_and(|deal| !deal.is_redacted()));
         if dealt {
             return Ok(None);
@@ -236,11 +242,14 @@ impl Run<'_> {
             Err(CeremonyError::Waiting { what, from }) => return Ok(Some(Ending::Waiting(what, from))),
             Err(error) => return Err(self.failed(&error)),
         }
-        let noted = self.folder.events().iter().any(|event| matches!(event, Event::Certified { .. }));
-        let collection = self.ceremony()?;
-        let mine = self.me_by_outbox();
-        let certified = mine.is_some_and(|me| collection.certifies.iter().any(|one| one.sender() == me));
-        if noted && certified && mine.is_some_and(|me| self.is_out(CeremonyFile::Certify, me)) {
+        let noted = self.folder.events().into_iter().find_map(|event| match event {
+            Event::Certified { transcript, .. } => Some(transcript),
+            _ => None,
+        });
+        let mine = self.folder.me_by_journal();
+        let is_it = |one: &SignedCertify| Some(one.sender()) == mine && Some(*one.transcript()) == noted;
+        // It is in the outbox, too: see `send_again`.
+        if self.ceremony()?.certifies.iter().any(is_it) {
             return Ok(None);
         }
         self.root()?;
@@ -337,18 +346,6 @@ impl Run<'_> {
         self.folder.ceremony().map_err(|error| failed(&error))
     }
 
-    /// Who I am, told by what I sent: without the vault, and so only to find out that nothing is due.
-    fn me_by_outbox(&self) -> Option<Identifier> {
-        let collection = self.folder.collection()?;
-        collection.ids().find(|id| self.is_out(CeremonyFile::Deal, *id))
-    }
-
-    fn is_out(&self, kind: CeremonyFile, id: Identifier) -> bool {
-        let Some(plan) = self.plan() else { return false };
-        let name = crate::format::ceremony_file::sent_name(plan.hash(), kind, id.get());
-        read_bounded(&Source::Path(self.folder.dir().outbox().join(name)), kind.most_bytes()).is_ok()
-    }
-
     fn note(&mut self, sent: &Sent) {
         self.did |= sent.new;
         self.written.push(sent.name.clone());
@@ -392,54 +389,6 @@ impl Run<'_> {
         }
     }
 
-    /// Copies the outbox onto the stick, where there is one.
-    fn hand_over(&self) -> Result<(), Failure> {
-        let outbox = self.folder.dir().outbox();
-        let entries = list_dir(&outbox).map_err(|error| Failure::read(Code::FileUnreadable, &error))?;
-        if let Some(stick) = &self.arguments.stick {
-            // A stick that is not there would be made, as a folder of this laptop.
-            list_dir(stick).map_err(|error| {
-                let hint = "what is due was done and kept; name the folder where the stick is";
-                Failure::read(Code::FileUnreadable, &error).hint(hint)
-            })?;
-        }
-        for entry in entries.iter().filter(|entry| entry.kind == EntryKind::File && !entry.name.starts_with('.')) {
-            let source = Source::Path(entry.path.clone());
-            let bytes = match read_bounded(&source, CeremonyFile::Bundle.most_bytes()) {
-                Err(ReadError::TooLarge { .. }) => Vec::new(),
-                read => read.map_err(|error| Failure::read(Code::FileUnreadable, &error))?,
-            };
-            if !is_for_all(&bytes) {
-                self.printer.warning(&format!(
-                    "{} is no file for others, and is not carried; take it out of there",
-                    printable(&entry.path.display().to_string())
-                ));
-                continue;
-            }
-            let text = form(&bytes, true);
-            let as_text = format!("{}.txt", entry.name.trim_end_matches(".agdkg"));
-            let armored = self.arguments.armor && text != bytes;
-            if armored {
-                put(&outbox, &as_text, &text)?;
-            }
-            let Some(stick) = &self.arguments.stick else { continue };
-            let copied = put(stick, &free_name(stick, &entry.name, &bytes), &bytes);
-            let copied = if armored {
-                copied.and_then(|()| put(stick, &free_name(stick, &as_text, &text), &text))
-            } else {
-                copied
-            };
-            copied.map_err(|failure| {
-                let hint = format!(
-                    "your work is done and kept; carry {} on another stick, or make room and run it again",
-                    outbox.display()
-                );
-                Failure { hint: Some(hint), ..failure }
-            })?;
-        }
-        Ok(())
-    }
-
     fn tell(&self, goal: Goal, ending: &Ending) -> Result<Exit, Failure> {
         let (state, missing, from) = match ending {
             Ending::NoPlan => ("no-plan", None, Vec::new()),
@@ -457,7 +406,7 @@ impl Run<'_> {
             schema: SCHEMA,
             event: "step",
             plan: self.plan().map(|plan| hex::encode(plan.hash())),
-            id: self.me_by_outbox().map(Identifier::get),
+            id: self.folder.me_by_journal().map(Identifier::get),
             state,
             written: self.written.clone(),
             missing,
@@ -491,7 +440,7 @@ impl Run<'_> {
     /// Who must carry what to whom.
     fn carry(&self) -> String {
         let Some(plan) = self.plan() else { return String::new() };
-        let me = self.me_by_outbox();
+        let me = self.folder.me_by_journal();
         let others: Vec<_> = plan.participants().iter().map(|one| one.id).filter(|id| Some(*id) != me).collect();
         let what = match &self.arguments.stick {
             Some(stick) => format!("{} (your files are on it)", stick.display()),
@@ -512,69 +461,4 @@ impl Run<'_> {
              dvkey ceremony assemble {folder} --out output"
         )
     }
-}
-
-/// Whether these are public files of ceremonies, bytes or text. What else lies in an outbox may be a vault, or a passphrase.
-fn is_for_all(bytes: &[u8]) -> bool {
-    let is_public = |bytes: &[u8]| CeremonyFile::of(bytes).is_some_and(|kind| kind != CeremonyFile::Vault);
-    if armor::is_armored(bytes) {
-        let blocks = armor::decode_all(bytes);
-        return !blocks.is_empty() && blocks.iter().all(|block| block.as_ref().is_ok_and(|bytes| is_public(bytes)));
-    }
-    is_public(bytes)
-}
-
-/// A name on the medium that no other content has: nothing of anybody's is replaced.
-fn free_name(stick: &Path, name: &str, bytes: &[u8]) -> String {
-    let limit = CeremonyFile::Bundle.most_bytes();
-    match read_bounded(&Source::Path(stick.join(name)), limit) {
-        Ok(found) if found != bytes => {
-            let digest = Sha256Digest::of(bytes).to_string();
-            let (stem, end) = name.rsplit_once('.').unwrap_or((name, "agdkg"));
-            format!("{stem}-{}.{end}", digest.get(..8).unwrap_or_default())
-        }
-        _ => name.to_owned(),
-    }
-}
-
-fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-    hand_over(folder, name, bytes).map(drop).map_err(|error| failed(&error.into()))
-}
-
-/// What came in.
-fn show(imported: &Imported, plan: Option<&Plan>, printer: &Printer) {
-    let mut foreign = 0;
-    for (origin, kind, taken) in &imported.taken {
-        let origin = printable(origin);
-        let what = kind.words();
-        match taken {
-            Taken::New(Some(id)) => printer.message(&format!("took in {what} of {}", named(plan, *id))),
-            Taken::New(None) => printer.detail(&format!("took in {what}: {origin}")),
-            Taken::Evidence(fault) => printer.warning(&format!("{origin}: {what}; {}", fault.check.refusal())),
-            Taken::OtherCeremony if plan.is_none() => {
-                printer.detail(&format!("{origin}: {what}, left in the inbox until there is a plan"));
-            }
-            Taken::OtherCeremony => {
-                foreign += 1;
-                printer.detail(&format!("{origin}: {what} of another ceremony, left alone"));
-            }
-            Taken::Stranger => {
-                foreign += 1;
-                printer.detail(&format!("{origin}: {what} of somebody who is not in the plan, left alone"));
-            }
-            Taken::Damaged(fault) => {
-                printer.warning(&format!("{origin}: {}; ask for it again, on another medium", fault.check.refusal()));
-            }
-            Taken::TooMany => printer.detail(&format!("{origin}: {what}, one more of the same, left alone")),
-            Taken::Known => {}
-        }
-    }
-    if foreign > 0 {
-        let plan = plan.map(|plan| short(plan.hash())).unwrap_or_default();
-        printer.message(&format!("left alone: {} not of plan {plan}", count(foreign, "file")));
-    }
-    if imported.known > 0 {
-        printer.detail(&format!("{} known before", count(imported.known, "file")));
-    }
-    show_aside(&imported.aside, printer);
 }

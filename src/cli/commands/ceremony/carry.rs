@@ -1,0 +1,85 @@
+//! From the outbox onto the stick: public files of ceremonies only, and nothing of anybody's is replaced.
+
+use std::path::Path;
+
+use super::{failed, form};
+use crate::cli::codes::Code;
+use crate::cli::report::Failure;
+use crate::cli::ui::printer::Printer;
+use crate::cli::ui::words::printable;
+use crate::crypto::digest::Sha256Digest;
+use crate::format::armor;
+use crate::format::ceremony_file::CeremonyFile;
+use crate::store::ceremony_dir::hand_over;
+use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
+
+/// Copies the outbox onto the stick, where there is one; as text, too, where that was asked for.
+pub(super) fn carry(outbox: &Path, stick: Option<&Path>, armor: bool, printer: &Printer) -> Result<(), Failure> {
+    let entries = list_dir(outbox).map_err(|error| Failure::read(Code::FileUnreadable, &error))?;
+    if let Some(stick) = stick {
+        // A stick that is not there would be made, as a folder of this laptop.
+        list_dir(stick).map_err(|error| {
+            let hint = "what is due was done and kept; name the folder where the stick is";
+            Failure::read(Code::FileUnreadable, &error).hint(hint)
+        })?;
+    }
+    for entry in entries.iter().filter(|entry| entry.kind == EntryKind::File && !entry.name.starts_with('.')) {
+        let source = Source::Path(entry.path.clone());
+        let bytes = match read_bounded(&source, CeremonyFile::Bundle.most_bytes()) {
+            Err(ReadError::TooLarge { .. }) => Vec::new(),
+            read => read.map_err(|error| Failure::read(Code::FileUnreadable, &error))?,
+        };
+        if !is_for_all(&bytes) {
+            printer.warning(&format!(
+                "{} is no file for others, and is not carried; take it out of there",
+                printable(&entry.path.display().to_string())
+            ));
+            continue;
+        }
+        let text = form(&bytes, true);
+        let as_text = format!("{}.txt", entry.name.trim_end_matches(".agdkg"));
+        let armored = armor && text != bytes;
+        if armored {
+            put(outbox, &as_text, &text)?;
+        }
+        let Some(stick) = stick else { continue };
+        let copied = put(stick, &free_name(stick, &entry.name, &bytes), &bytes);
+        let copied =
+            if armored { copied.and_then(|()| put(stick, &free_name(stick, &as_text, &text), &text)) } else { copied };
+        copied.map_err(|failure| {
+            let hint = format!(
+                "your work is done and kept; carry {} on another stick, or make room and run it again",
+                outbox.display()
+            );
+            Failure { hint: Some(hint), ..failure }
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether these are public files of ceremonies, bytes or text. What else lies in an outbox may be a vault, or a passphrase.
+fn is_for_all(bytes: &[u8]) -> bool {
+    let is_public = |bytes: &[u8]| CeremonyFile::of(bytes).is_some_and(|kind| kind != CeremonyFile::Vault);
+    if armor::is_armored(bytes) {
+        let blocks = armor::decode_all(bytes);
+        return !blocks.is_empty() && blocks.iter().all(|block| block.as_ref().is_ok_and(|bytes| is_public(bytes)));
+    }
+    is_public(bytes)
+}
+
+/// A name on the medium that no other content has: nothing of anybody's is replaced.
+fn free_name(stick: &Path, name: &str, bytes: &[u8]) -> String {
+    let limit = CeremonyFile::Bundle.most_bytes();
+    match read_bounded(&Source::Path(stick.join(name)), limit) {
+        Ok(found) if found != bytes => {
+            let digest = Sha256Digest::of(bytes).to_string();
+            let (stem, end) = name.rsplit_once('.').unwrap_or((name, "agdkg"));
+            format!("{stem}-{}.{end}", digest.get(..8).unwrap_or_default())
+        }
+        _ => name.to_owned(),
+    }
+}
+
+fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    hand_over(folder, name, bytes).map(drop).map_err(|error| failed(&error.into()))
+}
