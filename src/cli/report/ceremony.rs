@@ -47,6 +47,8 @@ impl Failure {
             CeremonyError::OldPlan => failure(Code::CeremonyPlan)
                 .hint("a folder goes from plan to plan and never back; ask the organizer for a new plan"),
             CeremonyError::Waiting { what, from } => Self::waiting(*what, from, plan),
+            CeremonyError::OtherDeal { complainer, accused } => Self::other_deal(*complainer, *accused, plan),
+            CeremonyError::OtherDeals(from) => Self::other_deals(from, plan),
             CeremonyError::CertifiedBefore => failure(Code::CeremonyCertifiedBefore)
                 .cause("the vault was made from words, so that an earlier journal may exist elsewhere")
                 .hint("put your own earlier certify file into the inbox; if there is none, add --never-certified"),
@@ -105,6 +107,27 @@ impl Failure {
     pub(crate) fn waiting(what: Missing, from: &[Identifier], plan: Option<&Plan>) -> Self {
         Self::new(Code::CeremonyWaiting, format!("waiting for the {what} of {}", all_named(plan, from)))
             .hint("put them into the inbox, under any names, and run it again")
+    }
+
+    /// A complaint about a deal that is not the one here.
+    pub(crate) fn other_deal(complainer: Identifier, accused: Identifier, plan: Option<&Plan>) -> Self {
+        let (who, about) = (named(plan, complainer), named(plan, accused));
+        let headline = format!("{who} complains about a deal of {about} that is not the one that is here (C-79)");
+        Self::new(Code::CeremonyWaiting, headline)
+            .cause("two deals of one participant prove that it cheats; until that is known, nobody certifies")
+            .hint(format!(
+                "have {who} bring the deal of {about} that it was sent; if {who} has none to show, ask why, and make a new plan"
+            ))
+    }
+
+    fn other_deals(from: &[Identifier], plan: Option<&Plan>) -> Self {
+        let who = all_named(plan, from);
+        let headline = format!("{who} certified other deals than those that are here (C-54, E20)");
+        Self::new(Code::CeremonyUndecided, headline)
+            .cause("a dealer showed two faces, or whoever wrote that certify file is wrong")
+            .hint(format!(
+                "get the deals that {who} has: `dvkey ceremony compare HERE THEIRS` finds the one that differs"
+            ))
     }
 
     /// A numbered check that refused.

@@ -64,8 +64,8 @@ pub struct Results {
 /// `nonce`: the owner's nonce for the first validator, where it is another than the plan's first.
 ///
 /// # Errors
-/// [`CeremonyError`]: [`CeremonyError::Waiting`] unless all deals are there in full and all certify files; the faults of
-/// either; [`CeremonyError::OtherNonce`].
+/// [`CeremonyError`]: [`CeremonyError::Waiting`] unless all deals are there in full and all certify files;
+/// [`CeremonyError::OtherDeals`]; the faults of either; [`CeremonyError::OtherNonce`].
 pub fn results(collection: &Collection, nonce: Option<u64>) -> Result<Results, CeremonyError> {
     let (what, missing) = (Missing::Deals, collection.missing_deals());
     if !missing.is_empty() {
@@ -75,6 +75,7 @@ pub fn results(collection: &Collection, nonce: Option<u64>) -> Result<Results, C
     if !missing.is_empty() {
         return Err(CeremonyError::Waiting { what, from: missing });
     }
+    super::judging::must_be_of_these_deals(collection)?;
     let seed = seed()?;
     let outputs = collection
         .deals

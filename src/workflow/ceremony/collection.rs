@@ -203,10 +203,35 @@ impl Collection {
         self.ids().filter(|id| !self.precommits.iter().any(|one| one.sender() == *id)).collect()
     }
 
-    /// Whose certify files are missing, or are there for other deals only.
+    /// Whose certify files are missing. Those for other deals are told by [`Collection::certified_others`].
     #[must_use]
     pub fn missing_certifies(&self) -> Vec<Identifier> {
         self.certifies.missing(&self.plan)
+    }
+
+    /// Who certified other deals than those that are here, and not these (C-54); nobody, while deals are missing.
+    #[must_use]
+    pub fn certified_others(&self) -> Vec<Identifier> {
+        let Some(transcript) = self.transcript() else { return Vec::new() };
+        let files = |id| self.certifies.iter().filter(move |one| one.sender() == id);
+        self.ids()
+            .filter(|id| files(*id).next().is_some() && files(*id).all(|f| *f.transcript() != transcript))
+            .collect()
+    }
+
+    /// Complaints about a deal that is not the one that is here (C-79): whoever was sent another deal of the same dealer is
+    /// its victim, and holds the proof. Whoever certified since has taken its complaint back by that.
+    #[must_use]
+    pub fn open_complaints(&self) -> Vec<&Complaint> {
+        let is_open = |complaint: &&Complaint| {
+            let accused = complaint.accused();
+            let second = self.equivocations.get(&accused).map(|two| &two.second);
+            let mut deals = self.deals.of(accused).into_iter().chain(second).peekable();
+            deals.peek().is_some()
+                && deals.all(|deal| deal.hash() != complaint.deal_hash())
+                && !self.certifies.iter().any(|one| one.sender() == complaint.complainer())
+        };
+        self.complaints.iter().filter(is_open).collect()
     }
 
     /// Everybody's id, rising.

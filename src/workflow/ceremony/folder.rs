@@ -325,6 +325,19 @@ impl Folder {
         Err(CeremonyError::Ended(Box::new(end)))
     }
 
+    /// Refuses to go on while somebody complains about a deal that is not the one that is here.
+    ///
+    /// # Errors
+    /// [`CeremonyError::OtherDeal`].
+    pub fn must_have_no_open_complaint(&self) -> Result<(), CeremonyError> {
+        match self.ceremony()?.open_complaints().first() {
+            None => Ok(()),
+            Some(complaint) => {
+                Err(CeremonyError::OtherDeal { complainer: complaint.complainer(), accused: complaint.accused() })
+            }
+        }
+    }
+
     /// All deals are there in full, and all pre-commits that the plan asks for.
     ///
     /// # Errors

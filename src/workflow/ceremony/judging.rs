@@ -39,9 +39,19 @@ pub fn assembled(collection: &Collection) -> Result<Assembled, CeremonyError> {
     if !missing.is_empty() {
         return Err(CeremonyError::Waiting { what: Missing::Certifies, from: missing });
     }
+    must_be_of_these_deals(collection)?;
     let seed = seed()?;
     let outputs = collection.deals.audit(&collection.plan, &collection.precommits, &seed)?;
     Ok(combine(collection, outputs, &seed)?.0)
+}
+
+/// Everybody certified the deals that are here.
+///
+/// # Errors
+/// [`CeremonyError::OtherDeals`], with the names of those who did not.
+pub(super) fn must_be_of_these_deals(collection: &Collection) -> Result<(), CeremonyError> {
+    let others = collection.certified_others();
+    if others.is_empty() { Ok(()) } else { Err(CeremonyError::OtherDeals(others)) }
 }
 
 /// The keyshares, deposit data and proofs that the owner should have, by name.
@@ -59,8 +69,10 @@ pub struct Judged {
     pub complainer: Identifier,
     /// About whom.
     pub accused: Identifier,
-    /// The verdict; `None` while the accused's deal, in full, is not there.
+    /// The verdict; `None` while the deal that the complaint is about, in full, is not there.
     pub verdict: Option<Verdict>,
+    /// Whether another deal of the accused is there instead (C-79).
+    pub other_deal: bool,
 }
 
 /// Judges every complaint. Where the accused signed two deals, each is tried: the complaint names one of them.
@@ -70,7 +82,7 @@ pub fn judge(collection: &Collection) -> Vec<Judged> {
         let accused = complaint.accused();
         let two = collection.equivocations.get(&accused).map(|two| &two.second);
         let deals = collection.deals.of(accused).into_iter().chain(two).filter(|deal| !deal.is_redacted());
-        let mut verdicts: Vec<_> = deals
+        let verdicts: Vec<_> = deals
             .map(|deal| (deal.hash() == complaint.deal_hash(), deal))
             .map(|(named, deal)| {
                 let verdict =
@@ -78,9 +90,9 @@ pub fn judge(collection: &Collection) -> Vec<Judged> {
                 (named, verdict)
             })
             .collect();
-        verdicts.sort_by_key(|(named, _)| !named);
-        let verdict = verdicts.into_iter().next().map(|(_, verdict)| verdict);
-        Judged { complainer: complaint.complainer(), accused, verdict }
+        let other_deal = !verdicts.is_empty() && verdicts.iter().all(|(named, _)| !named);
+        let verdict = verdicts.into_iter().find(|(named, _)| *named).map(|(_, verdict)| verdict);
+        Judged { complainer: complaint.complainer(), accused, verdict, other_deal }
     };
     collection.complaints.iter().map(one).collect()
 }

@@ -79,6 +79,17 @@ pub enum CeremonyError {
         /// From whom.
         from: Vec<Identifier>,
     },
+    /// Somebody complains about another deal of the accused than the one that is here (C-79).
+    #[error("a complaint is about a deal that is not here")]
+    OtherDeal {
+        /// Who complains.
+        complainer: Identifier,
+        /// About whom.
+        accused: Identifier,
+    },
+    /// Somebody certified other deals than those that are here (C-54).
+    #[error("certify files are for other deals than those that are here")]
+    OtherDeals(Vec<Identifier>),
     /// Somebody else's complaint, or two deals of one sender, ended the ceremony.
     #[error("the ceremony ended")]
     Ended(Box<collection::End>),

@@ -78,8 +78,8 @@ pub fn deal(folder: &mut Folder, root: &Root) -> Result<Sent, CeremonyError> {
 /// What was certified before, here or on a machine that is lost, is handed on again as it was.
 ///
 /// # Errors
-/// [`CeremonyError`]: [`CeremonyError::Waiting`], [`CeremonyError::Ended`], [`CeremonyError::CertifiedBefore`] unless
-/// `never_before`, [`CeremonyError::NoOperatorKey`], and the faults of deals; after C-38, [`complain`].
+/// [`CeremonyError`]: [`CeremonyError::Waiting`], [`CeremonyError::Ended`], [`CeremonyError::OtherDeal`],
+/// [`CeremonyError::CertifiedBefore`] unless `never_before`, [`CeremonyError::NoOperatorKey`], and the faults of deals; after C-38, [`complain`].
 pub fn certify(
     folder: &mut Folder,
     root: &Root,
@@ -87,6 +87,7 @@ pub fn certify(
     never_before: bool,
 ) -> Result<Sent, CeremonyError> {
     folder.must_go_on()?;
+    folder.must_have_no_open_complaint()?;
     folder.must_have_deals()?;
     let (dealt, deal) = my_deal(folder, root)?;
     let me = deal.sender();

@@ -4,6 +4,7 @@ mod accidents;
 mod cheats;
 mod consent;
 mod crash;
+mod faces;
 mod outbox;
 mod straight;
 

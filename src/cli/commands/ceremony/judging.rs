@@ -51,6 +51,10 @@ pub(super) fn judge(arguments: &PublicArguments, printer: &Printer) -> Result<Ex
     }
     match guilty {
         Some(fault) => Err(Failure::fault(&fault, Some(plan)).code(Code::CeremonyFault)),
+        None if verdicts.iter().any(|judged| judged.other_deal) => {
+            let judged = verdicts.iter().find(|judged| judged.other_deal).ok_or_else(Failure::bug)?;
+            Err(Failure::other_deal(judged.complainer, judged.accused, Some(plan)))
+        }
         None if verdicts.iter().any(|judged| judged.verdict.is_none()) => {
             Err(Failure::new(Code::CeremonyWaiting, "the deal that the complaint is about is not here, or is redacted")
                 .hint("give the full deal of the accused, too"))
@@ -63,6 +67,9 @@ pub(super) fn judge(arguments: &PublicArguments, printer: &Printer) -> Result<Ex
 pub(super) fn show_verdict(judged: &Judged, plan: &Plan, printer: &Printer) -> (Option<Identifier>, Option<Fault>) {
     let (complainer, accused) = (named(Some(plan), judged.complainer), named(Some(plan), judged.accused));
     let (word, guilty, text) = match &judged.verdict {
+        None if judged.other_deal => {
+            ("not-judged", None, format!("{complainer} complains about another deal of {accused} than the one here"))
+        }
         None => ("not-judged", None, format!("the deal of {accused} is needed in full")),
         Some(Verdict::DealerGuilty(_)) => {
             ("dealer-guilty", Some(judged.accused), format!("{accused} sent {complainer} a wrong share"))

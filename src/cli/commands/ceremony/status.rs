@@ -26,6 +26,8 @@ struct JsonStatus {
     missing_precommits: Vec<u64>,
     missing_deals: Vec<u64>,
     missing_certifies: Vec<u64>,
+    certified_other_deals: Vec<u64>,
+    open_complaints: Vec<u64>,
     complete: bool,
     ended_by: Option<String>,
 }
@@ -71,8 +73,11 @@ fn deals(collection: &Collection, id: Identifier) -> bool {
     collection.deals.of(id).is_some_and(|deal| !deal.is_redacted())
 }
 
+/// Not done by a file for other deals than those that are here.
 fn certifies(collection: &Collection, id: Identifier) -> bool {
-    collection.certifies.iter().any(|one| one.sender() == id)
+    let transcript = collection.transcript();
+    let here = |found: &[u8; 32]| transcript.is_none_or(|transcript| transcript == *found);
+    collection.certifies.iter().any(|one| one.sender() == id && here(one.transcript()))
 }
 
 fn complained(collection: &Collection, id: Identifier) -> bool {
@@ -87,6 +92,7 @@ pub(super) fn show(collection: &Collection, printer: &Printer) {
     let end = collection.end();
     let (pre, deal, certify) =
         (collection.missing_precommits(), collection.missing_deals(), collection.missing_certifies());
+    let (others, open) = (collection.certified_others(), collection.open_complaints());
     if printer.json() {
         printer.object(&JsonStatus {
             schema: "dvkey.ceremony-status/1",
@@ -107,7 +113,9 @@ pub(super) fn show(collection: &Collection, printer: &Printer) {
             missing_precommits: numbers(&pre),
             missing_deals: numbers(&deal),
             missing_certifies: numbers(&certify),
-            complete: certify.is_empty() && deal.is_empty(),
+            certified_other_deals: numbers(&others),
+            open_complaints: open.iter().map(|complaint| complaint.complainer().get()).collect(),
+            complete: certify.is_empty() && deal.is_empty() && others.is_empty() && end.is_none(),
             ended_by: end.map(|end| end.fault.code().to_string()),
         });
         return;
@@ -137,21 +145,32 @@ pub(super) fn show(collection: &Collection, printer: &Printer) {
         if collection.equivocations.contains_key(&one.id) {
             line += &format!("  {}", tone(Tone::Bad, "TWO DEALS"));
         }
+        if others.contains(&one.id) {
+            line += &format!("  {}", tone(Tone::Bad, "OTHER DEALS"));
+        }
         if complained(collection, one.id) {
             line += &format!("  {}", tone(Tone::Odd, "complains"));
         }
         printer.result(line.trim_end());
     }
     let stage = [("pre-commits", pre), ("deals", deal), ("certify files", certify)];
-    match (end, stage.iter().find(|(_, missing)| !missing.is_empty())) {
-        (Some(end), _) => {
-            let failure = Failure::ceremony(&CeremonyError::Ended(Box::new(end)), Some(plan));
-            printer.result(&failure.headline);
+    let told = |error: &CeremonyError| {
+        let failure = Failure::ceremony(error, Some(plan));
+        super::folded("", &failure.headline).iter().for_each(|line| printer.result(line));
+        for hint in failure.hint.iter() {
+            super::folded("", hint).iter().for_each(|line| printer.result(line));
         }
-        (None, Some((what, missing))) => {
+    };
+    match (end, open.first(), stage.iter().find(|(_, missing)| !missing.is_empty())) {
+        (Some(end), ..) => told(&CeremonyError::Ended(Box::new(end))),
+        (None, Some(complaint), _) => {
+            told(&CeremonyError::OtherDeal { complainer: complaint.complainer(), accused: complaint.accused() });
+        }
+        (None, None, _) if !others.is_empty() => told(&CeremonyError::OtherDeals(others)),
+        (None, None, Some((what, missing))) => {
             let text = format!("missing: the {what} of {}", all_named(Some(plan), missing));
             super::folded("", &text).iter().for_each(|line| printer.result(line));
         }
-        (None, None) => printer.result("complete: dvkey ceremony assemble makes the results"),
+        (None, None, None) => printer.result("complete: dvkey ceremony assemble makes the results"),
     }
 }

@@ -166,6 +166,7 @@ impl Run<'_> {
         if goal == Goal::Deal {
             return Ok(Ending::Done("dealt"));
         }
+        self.folder.must_have_no_open_complaint().map_err(|error| self.failed(&error))?;
         if let Some(ending) = self.certify()? {
             return Ok(ending);
         }
@@ -291,6 +292,10 @@ impl Run<'_> {
 
     fn finish(&mut self) -> Result<Ending, Failure> {
         let collection = self.ceremony()?;
+        let others = collection.certified_others();
+        if !others.is_empty() {
+            return Err(self.failed(&CeremonyError::OtherDeals(others)));
+        }
         let missing = collection.missing_certifies();
         if !missing.is_empty() {
             return Ok(Ending::Waiting(Missing::Certifies, missing));
@@ -361,15 +366,8 @@ impl Run<'_> {
     fn show_complaints(&self) -> Result<(), Failure> {
         let Some(collection) = self.folder.collection() else { return Ok(()) };
         for (complaint, verdict) in collection.verdicts() {
-            let deal = collection.deals.of(complaint.accused());
-            if deal.is_some_and(|deal| deal.hash() != complaint.deal_hash()) {
-                // Whoever was sent two deals of one dealer is its victim, and holds the proof.
-                let who = named(Some(&collection.plan), complaint.complainer());
-                let about = named(Some(&collection.plan), complaint.accused());
-                self.printer.warning(&format!(
-                    "{who} complains about a deal of {about} that is not the one that is here. Have {who} bring it \
-                     before you go on: two deals of one participant prove that it cheats"
-                ));
+            // About another deal than the one here: the step waits for that, and says so.
+            if collection.open_complaints().contains(&complaint) {
                 continue;
             }
             if let Verdict::ComplainerGuilty(_) | Verdict::Invalid(_) = verdict {
