@@ -253,40 +253,43 @@ fn network(plan: &Plan) -> Result<Network, CeremonyError> {
 
 /// Writes the results into a folder: aside first, read back and judged as by a stranger, then all of them or none.
 ///
-/// Results that are there already with the same content are left as they are.
+/// Results that are there already with the same content, such as an interrupted run leaves, stay as they are.
 ///
 /// # Errors
-/// [`CeremonyError`]; nothing is written then, but for [`CeremonyError::Moved`].
+/// [`CeremonyError`]; nothing is written then, but for [`CeremonyError::Moved`]. Another content under one of the names is
+/// never replaced.
 pub fn write(
     collection: &Collection,
     results: &Results,
     out: &Path,
     jobs: usize,
 ) -> Result<Vec<PathBuf>, CeremonyError> {
-    if is_written(results, out) {
-        judge_all(collection, results, &results.files, jobs)?;
-        return Ok(results.files.iter().map(|(name, _)| out.join(name)).collect());
+    let due: Vec<_> = results.files.iter().filter(|(name, bytes)| !is_there(out, name, bytes)).collect();
+    let mut read_back = results.files.clone();
+    if !due.is_empty() {
+        let names: Vec<&str> = due.iter().map(|(name, _)| name.as_str()).collect();
+        let output = OutputDir::prepare(out, &names, false)?;
+        let mut staged = Vec::new();
+        for (name, bytes) in &due {
+            let mut file = output.stage(name, bytes, Mode::Public)?;
+            let found = file.read_back()?;
+            if found != *bytes {
+                return Err(CeremonyError::ReadBack(name.clone()));
+            }
+            read_back.iter_mut().filter(|(other, _)| other == name).for_each(|(_, bytes)| bytes.clone_from(&found));
+            staged.push(file);
+        }
+        judge_all(collection, results, &read_back, jobs)?;
+        output.publish(staged)?;
+    } else {
+        judge_all(collection, results, &read_back, jobs)?;
     }
-    let names: Vec<&str> = results.files.iter().map(|(name, _)| name.as_str()).collect();
-    let output = OutputDir::prepare(out, &names, false)?;
-    let mut staged = Vec::new();
-    let mut read_back = Vec::new();
+    let mut paths = Vec::with_capacity(results.files.len());
     for (name, bytes) in &results.files {
-        let mut file = output.stage(name, bytes, Mode::Public)?;
-        let found = file.read_back()?;
-        if found != *bytes {
-            return Err(CeremonyError::ReadBack(name.clone()));
+        if !is_there(out, name, bytes) {
+            return Err(CeremonyError::Moved(out.join(name)));
         }
-        read_back.push((name.clone(), found));
-        staged.push(file);
-    }
-    judge_all(collection, results, &read_back, jobs)?;
-    let paths = output.publish(staged)?;
-    for (path, (_, bytes)) in paths.iter().zip(&results.files) {
-        match read_bounded(&Source::Path(path.clone()), MOST_BYTES) {
-            Ok(found) if found == *bytes => {}
-            _ => return Err(CeremonyError::Moved(path.clone())),
-        }
+        paths.push(out.join(name));
     }
     Ok(paths)
 }
@@ -294,10 +297,11 @@ pub fn write(
 /// Whether a folder holds just these results.
 #[must_use]
 pub fn is_written(results: &Results, out: &Path) -> bool {
-    results
-        .files
-        .iter()
-        .all(|(name, bytes)| read_bounded(&Source::Path(out.join(name)), MOST_BYTES).is_ok_and(|found| found == *bytes))
+    results.files.iter().all(|(name, bytes)| is_there(out, name, bytes))
+}
+
+fn is_there(out: &Path, name: &str, bytes: &[u8]) -> bool {
+    read_bounded(&Source::Path(out.join(name)), MOST_BYTES).is_ok_and(|found| found == bytes)
 }
 
 /// As `dvkey verify` and `dvkey ceremony audit` judge them, with everything that the plan says as what is expected.

@@ -14,11 +14,13 @@ use super::collection::Collection;
 use super::folder::Folder;
 use super::{CeremonyError, seed};
 use crate::crypto::ceremony_rsa::CeremonyRsa;
+use crate::crypto::kdf::KdfLimits;
 use crate::crypto::password::Password;
-use crate::format::keystore;
+use crate::format::keystore::{self, Keystore};
 use crate::store::atomic::Staged;
 use crate::store::output_dir::OutputDir;
-use crate::store::read::{Source, read_bounded};
+use crate::store::read::{ReadError, Source, read_bounded};
+use crate::store::write_error::WriteError;
 use crate::workflow::recover::{RecoverFailure, stage_keystore};
 
 /// Whether the shares of this plan reach their nodes inside of the keyshares, sealed, so that nobody needs a keystore.
@@ -62,10 +64,11 @@ fn name(validator: &PublicKey, share: &KeyShare) -> String {
 }
 
 /// Writes each share into a keystore (EIP-2335; scrypt, n = 2^18, fresh salt and counter, 0600), reads it back and opens
-/// it. All of them appear, or none.
+/// it. All of them appear, or none; but for what an interrupted run left: a keystore that lies there already, and opens
+/// with this password to the same share, is as good as the one that would be written, and stays.
 ///
 /// # Errors
-/// [`CeremonyError`]; nothing is written then.
+/// [`CeremonyError`]; nothing is written then. Anything else under one of the names is never replaced.
 pub fn write_keystores(
     plan: &Plan,
     finished: &Finished,
@@ -73,26 +76,58 @@ pub fn write_keystores(
     out: &Path,
     each: &dyn Fn(usize),
 ) -> Result<Vec<PathBuf>, CeremonyError> {
-    let all = names(finished);
-    let names: Vec<&str> = all.iter().map(String::as_str).collect();
-    let output = OutputDir::prepare(out, &names, false)?;
-    let mut staged = Vec::with_capacity(names.len());
-    for (position, (share, keys)) in finished.shares.iter().zip(&finished.outputs.validators).enumerate() {
-        let validator = keys.public_key.to_public_key();
-        let file = seal(plan, share, &validator, password, &output).map_err(Box::new)?;
+    let names = names(finished);
+    let mut due = Vec::new();
+    for ((name, share), keys) in names.iter().zip(&finished.shares).zip(&finished.outputs.validators) {
+        if !is_left(&out.join(name), share, password)? {
+            due.push((name, share, keys.public_key.to_public_key()));
+        }
+    }
+    let paths = names.iter().map(|name| out.join(name)).collect();
+    if due.is_empty() {
+        return Ok(paths);
+    }
+    let free: Vec<&str> = due.iter().map(|(name, ..)| name.as_str()).collect();
+    let output = OutputDir::prepare(out, &free, false)?;
+    let mut staged = Vec::with_capacity(due.len());
+    for (position, (_, share, validator)) in due.iter().enumerate() {
+        let file = seal(plan, share, validator, password, &output).map_err(Box::new)?;
         staged.push(file);
         each(position);
     }
     let contents: Result<Vec<_>, _> = staged.iter_mut().map(Staged::read_back).collect();
     let contents = contents?;
-    let paths = output.publish(staged)?;
-    for (path, content) in paths.iter().zip(&contents) {
+    for (path, content) in output.publish(staged)?.iter().zip(&contents) {
         match read_bounded(&Source::Path(path.clone()), keystore::MAX_BYTES) {
             Ok(found) if found == *content => {}
             _ => return Err(CeremonyError::Moved(path.clone())),
         }
     }
     Ok(paths)
+}
+
+/// Which of these names nobody has in a folder. Whether the others are this ceremony's shows with the password.
+#[must_use]
+pub fn free<'a>(names: &'a [String], out: &Path) -> Vec<&'a str> {
+    let is_free = |name: &&str| {
+        matches!(read_bounded(&Source::Path(out.join(name)), keystore::MAX_BYTES), Err(ReadError::NotFound { .. }))
+    };
+    names.iter().map(String::as_str).filter(is_free).collect()
+}
+
+/// Whether a run before left this share here, under this password. Something else under the name is in the way.
+fn is_left(path: &Path, share: &KeyShare, password: &Password) -> Result<bool, CeremonyError> {
+    let bytes = match read_bounded(&Source::Path(path.to_path_buf()), keystore::MAX_BYTES) {
+        Ok(bytes) => bytes,
+        // The folder is made, or refused, later.
+        Err(ReadError::NotFound { .. } | ReadError::NotADirectory { .. }) => return Ok(false),
+        Err(_) => return Err(WriteError::Exists { path: path.to_path_buf() }.into()),
+    };
+    let opened = Keystore::parse(&bytes, KdfLimits::DEFAULT).ok().and_then(|found| found.unlock(password).ok());
+    match opened.is_some_and(|unlocked| unlocked.public_key == share.secret.public_key()) {
+        true => Ok(true),
+        false => Err(WriteError::Exists { path: path.to_path_buf() }.into()),
+    }
 }
 
 fn seal(

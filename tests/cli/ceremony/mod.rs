@@ -1,6 +1,7 @@
 //! `dvkey ceremony` on real folders: people, a medium that goes round, accidents, cheats.
 
 mod accidents;
+mod again;
 mod cheats;
 mod consent;
 mod crash;

@@ -10,7 +10,7 @@ use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::count;
 use crate::store::output_dir::OutputDir;
-use crate::workflow::ceremony::finish::{names, shares, write_keystores};
+use crate::workflow::ceremony::finish::{free, names, shares, write_keystores};
 use crate::workflow::ceremony::folder::Folder;
 
 #[derive(Serialize)]
@@ -34,8 +34,9 @@ pub(super) fn run(arguments: &RecoverArguments, printer: &Printer) -> Result<Exi
     };
     let finished = shares(&collection, &root).map_err(|error| Failure::ceremony(&error, Some(plan)))?;
     let all = names(&finished);
-    let wanted: Vec<&str> = all.iter().map(String::as_str).collect();
-    OutputDir::check(&arguments.out, &wanted, false).map_err(|error| Failure::write_once(&error))?;
+    // Keystores that an interrupted run left stay as they are; whether they are these, the password tells.
+    OutputDir::check(&arguments.out, &free(&all, &arguments.out), false)
+        .map_err(|error| Failure::write_once(&error))?;
     printer.message(&format!("{} found, and each matches its share public key", count(finished.shares.len(), "share")));
     let password = keystore_password(arguments.keystore_password_file.as_deref(), &arguments.vault, printer)?;
     let files = write_keystores(plan, &finished, &password, &arguments.out, &|_| ())
