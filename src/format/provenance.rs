@@ -72,6 +72,21 @@ pub struct Provenance<V = Vec<ValidatorFacts>, F = Vec<FileFacts>> {
     /// The hash of the batch's plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
+    /// Which key ceremony made it, where one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ceremony: Option<CeremonyFacts>,
+}
+
+/// A key ceremony.
+#[derive(Clone, Debug, Serialize)]
+pub struct CeremonyFacts {
+    /// The hash of its plan.
+    pub plan: String,
+    /// The transcript of all deals, which every participant certified.
+    pub transcript: String,
+    /// Whether it was a rehearsal, whose keys are worth nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rehearsal: bool,
 }
 
 /// A program and its version.
@@ -113,10 +128,12 @@ pub struct ValidatorFacts {
     pub public_key: String,
     /// Its registration nonce.
     pub nonce: u16,
-    /// The name of the keystore it came from.
-    pub keystore: String,
+    /// The name of the keystore it came from; a key of a ceremony came from none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keystore: Option<String>,
     /// How the password was read.
-    pub password_reading: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_reading: Option<String>,
 }
 
 /// A file by name and content.

@@ -246,8 +246,8 @@ impl File<'_> {
             Ok::<_, MergeError>(ValidatorFacts {
                 public_key: format!("0x{}", hex::encode(result.public_key)),
                 nonce: result.nonce.get(),
-                keystore: name(&row.keystore),
-                password_reading: result.password_reading,
+                keystore: Some(name(&row.keystore)),
+                password_reading: Some(result.password_reading),
             })
         });
         let mut again = RowsByPlace::open(self.plan)?;
@@ -287,6 +287,7 @@ impl File<'_> {
                 .collect(),
             run: None,
             plan: Some(self.plan.hash.to_string()),
+            ceremony: None,
         };
         let mut sink = Sink { staged, running: Sha256Running::default(), failure: None };
         let written = provenance.write_to(BufWriter::new(&mut sink));

@@ -15,6 +15,7 @@ use dvkey_ceremony::{DepositData, Nonce, SharePublicKey};
 use super::collection::Collection;
 use super::{CeremonyError, Missing, network_of, seed};
 use crate::crypto::ceremony_rsa::CeremonyRsa;
+use crate::crypto::digest::Sha256Digest;
 use crate::crypto::operator_key::{OperatorPublicKey, SEALED_BYTES};
 use crate::format::deposit::{self, DepositFile};
 use crate::format::keyshares::{self, KeysharesFile, NewItem};
@@ -22,12 +23,13 @@ use crate::format::network::Network;
 use crate::format::operator_key_text::canonical_text;
 use crate::format::operators::{Cluster, OperatorList};
 use crate::format::proofs::{self, ProofsFile, SignedProof};
+use crate::format::provenance::{self, Claims};
 use crate::store::atomic::Mode;
 use crate::store::output_dir::OutputDir;
 use crate::store::read::{Source, read_bounded};
 use crate::workflow::verify::check::{Report, Verdict};
 use crate::workflow::verify::deposit::Withdrawal;
-use crate::workflow::verify::keyshares::Expected;
+use crate::workflow::verify::keyshares::{Beside, Expected, Unclear};
 use crate::workflow::verify::proofs::Company;
 use crate::workflow::verify::{deposit as judge_deposit, keyshares as judge_keyshares, proofs as judge_proofs};
 
@@ -88,6 +90,9 @@ pub fn results(collection: &Collection, nonce: Option<u64>) -> Result<Results, C
     for (name, public) in [(BUNDLE, false), (PUBLIC_BUNDLE, true)] {
         let bundle = collection.bundle(&chosen, Some(&assembled.certificate), public);
         files.push((name.to_owned(), bundle.ok_or(Fault::nobody(Check::BundleForm))?));
+    }
+    if let Some(bytes) = super::provenance::describe(collection, &assembled, nonce, &files)? {
+        files.push((provenance::FILE_NAME.to_owned(), bytes));
     }
     let report = super::judging::report_text(&collection.plan, &assembled, nonce, &files);
     files.push((REPORT.to_owned(), report.into_bytes()));
@@ -161,7 +166,7 @@ pub(super) fn pick_nonce(plan: &Plan, asked: Option<u64>) -> Result<Option<u64>,
 }
 
 /// The operators of an SSV plan whose cards are bound, as a keyshares file lists them.
-fn cluster_of(plan: &Plan) -> Result<Option<(OperatorList, Cluster)>, CeremonyError> {
+pub(super) fn cluster_of(plan: &Plan) -> Result<Option<(OperatorList, Cluster)>, CeremonyError> {
     let mut entries = Vec::new();
     for participant in plan.participants() {
         let Some(binding) = participant.card.binding().filter(|_| plan.ssv().is_some()) else { return Ok(None) };
@@ -180,10 +185,14 @@ fn keyshares_of(plan: &Plan, assembled: &Assembled, nonce: Option<u64>) -> Resul
     let (Some((_, cluster)), Some(ssv), Some(first)) = (cluster_of(plan)?, plan.ssv(), nonce) else { return Ok(None) };
     let items: Result<Vec<_>, _> =
         (first..).zip(&assembled.validators).map(|(nonce, validator)| item(plan, validator, nonce)).collect();
+    Ok(Some(keyshares::write(&items?, &ssv.owner.to_checksum(), cluster.operators(), &created(plan))?))
+}
+
+/// When the plan was made, by its organizer's clock: the same for everybody.
+pub(super) fn created(plan: &Plan) -> String {
     let created =
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(plan.parameters().created.min(253_402_300_799)));
-    let created = humantime::format_rfc3339_millis(created.unwrap_or(SystemTime::UNIX_EPOCH)).to_string();
-    Ok(Some(keyshares::write(&items?, &ssv.owner.to_checksum(), cluster.operators(), &created)?))
+    humantime::format_rfc3339_millis(created.unwrap_or(SystemTime::UNIX_EPOCH)).to_string()
 }
 
 fn item(plan: &Plan, validator: &AssembledValidator, nonce: u64) -> Result<NewItem, CeremonyError> {
@@ -322,7 +331,13 @@ fn judge_all(
         let file = keyshares::parse(bytes).map_err(|_| CeremonyError::ReadBack(KEYSHARES.to_owned()))?;
         let nonce = results.nonce.and_then(|nonce| Nonce::try_from(nonce).ok());
         let expected = Expected { nonce, operators: operators.as_ref().map(|(list, _)| list), ..base };
-        let report = judge_keyshares::judge(&file, &expected, None, jobs);
+        let beside = named(provenance::FILE_NAME).map(|claims| Beside {
+            claims: Claims::parse(claims).map_err(|_| Unclear),
+            name: KEYSHARES.to_owned(),
+            sha256: Sha256Digest::of(bytes).to_string(),
+        });
+        let expected = Expected { network: network_of(plan), ..expected };
+        let report = judge_keyshares::judge(&file, &expected, beside.as_ref(), jobs);
         let usual = report.keyshares_oddities().iter().all(|oddity| *oddity == keyshares::Oddity::WrappingId);
         must_be_valid("keyshares", report, usual)?;
         parsed = Some(file);

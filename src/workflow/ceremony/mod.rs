@@ -12,6 +12,7 @@
 //! | [`finish`] | a participant's own shares |
 //! | [`judging`] | audits, verdicts and comparisons from public files |
 //! | [`proofs`] | operators' proofs, made after the ceremony |
+//! | `provenance` | what the keyshares were made for, and from what |
 //! | [`rehearse`] | all of it on one machine, with throwaway keys |
 //! | [`runbook`] | the script on paper |
 
@@ -24,6 +25,7 @@ pub mod gather;
 pub mod identity;
 pub mod judging;
 pub mod proofs;
+mod provenance;
 pub mod rehearse;
 pub mod runbook;
 pub mod walks;

@@ -272,8 +272,8 @@ fn describe(plan: &Plan, made: &[Made], report: &Report, keyshares: Sha256Digest
             .map(|(keystore, made)| ValidatorFacts {
                 public_key: made.item.public_key.to_string(),
                 nonce: made.item.nonce.get(),
-                keystore: keystore.found.name.clone(),
-                password_reading: made.reading.name().to_owned(),
+                keystore: Some(keystore.found.name.clone()),
+                password_reading: Some(made.reading.name().to_owned()),
             })
             .collect(),
         inputs,
@@ -288,5 +288,6 @@ fn describe(plan: &Plan, made: &[Made], report: &Report, keyshares: Sha256Digest
             offline_enforced: ports.offline_enforced,
         }),
         plan: None,
+        ceremony: None,
     }
 }

@@ -59,6 +59,23 @@ fn four_operators_make_two_validators() {
     }
     let said = stdout(&dvkey(group.folder.path()).args(["verify", "output"]).assert().success());
     assert_eq!(said.matches(": VALID, 2").count(), 2, "{said}");
+    // The results say for which network they are, and a stranger compares that.
+    for (network, exit) in [("hoodi", 0), ("mainnet", 3)] {
+        let verify = ["verify", "output", "--network", network, "--owner", WITHDRAWAL, "--nonce", "7"];
+        dvkey(group.folder.path()).args(verify).assert().code(exit);
+        let verify = ["verify", "output/keyshares.json", "--network", network];
+        dvkey(group.folder.path()).args(verify).assert().code(exit);
+        if exit != 0 {
+            let register = ["tx", "register", "output/keyshares.json", "--network", network, "--new-cluster"];
+            let mut command = dvkey(group.folder.path());
+            let refused = command.args(register).args(["--value", "1ether", "--out", "no"]).assert().code(3);
+            assert!(stderr(&refused).contains("code: verify.not-valid "), "{}", stderr(&refused));
+        }
+    }
+    let provenance = read_json(&group.at("output/provenance.json"));
+    let shown = group.run(&["plan", "show", "stick", "--json"], 0).last_object();
+    assert_eq!(provenance["ceremony"]["plan"], shown["hash"]);
+    assert_eq!((&provenance["network"]["name"], &provenance["firstNonce"]), (&"hoodi".into(), &7.into()));
     group.run(&["audit", "output/ceremony.public.bn"], 0);
     let lines = group.run(&["audit", "output/ceremony.bn"], 0).stdout;
     assert_eq!(lines.lines().filter(|line| line.starts_with("C-")).count(), 45, "{lines}");
