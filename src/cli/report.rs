@@ -242,7 +242,7 @@ impl Failure {
     pub(crate) fn terms(error: &TermsError) -> Self {
         match error {
             TermsError::NoWithdrawal => Self::missing("the withdrawal address", "--withdrawal"),
-            TermsError::ZeroAddress => Self::new(Code::DepositAddress, error.to_string()),
+            TermsError::ZeroAddress | TermsError::NobodysAddress => Self::new(Code::DepositAddress, error.to_string()),
             TermsError::NoAmount(_) => Self::new(Code::InputMissing, "the amount is missing")
                 .cause(error.to_string())
                 .hint("give --amount, the one of this part"),

@@ -27,3 +27,4 @@ pub mod row_result;
 pub mod safe;
 pub mod text;
 pub mod transaction;
+pub mod watermark;

@@ -18,6 +18,7 @@ use crate::format::provenance::Claims;
 use crate::format::receipt::Receipt;
 use crate::format::safe::Checksum;
 use crate::format::text::shown;
+use crate::format::watermark::names_nobody;
 use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
 use crate::workflow::payload;
 use crate::workflow::payload::describe::{Container, Described};
@@ -102,6 +103,9 @@ fn describe(file: String, bytes: &[u8]) -> Description {
             Err(_) => problem = Some("not text".to_owned()),
         },
         _ => {}
+    }
+    if public && names_nobody(bytes) {
+        facts.push(("REHEARSAL", "nobody has the account that it names; nothing of it is real".to_owned()));
     }
     if public {
         facts.push(("SHA-256", Sha256Digest::of(bytes).to_string()));

@@ -5,10 +5,15 @@ use crate::format::deposit;
 use crate::format::keyshares::Oddity;
 use crate::workflow::verify::check::Report;
 
+/// What is said about every file of a rehearsal.
+pub(super) const REHEARSAL: &str =
+    "this is of a REHEARSAL: nobody has the account that it names. Register nothing, deposit nothing";
+
 /// Everything unusual about a file, one line each.
 pub(super) fn oddities(report: &Report) -> Vec<String> {
+    let rehearsal = report.is_rehearsal().then(|| REHEARSAL.to_owned()).into_iter();
     let keyshares = report.keyshares_oddities().iter().map(keyshares_oddity);
-    keyshares.chain(report.deposit_oddities().iter().map(deposit_oddity)).collect()
+    rehearsal.chain(keyshares).chain(report.deposit_oddities().iter().map(deposit_oddity)).collect()
 }
 
 fn deposit_oddity(oddity: &deposit::Oddity) -> String {

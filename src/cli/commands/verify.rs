@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use dvkey_ceremony::{Gwei, PublicKey, WithdrawalCredentials};
 use serde::Serialize;
 
-use super::oddities::oddities;
+use super::oddities::{REHEARSAL, oddities};
 use super::{parse_amount, parse_nonce, parse_owner, parse_withdrawal, read_operators};
 use crate::cli::args::VerifyArguments;
 use crate::cli::codes::Code;
@@ -200,6 +200,9 @@ pub(super) fn show_report(file: &str, report: &Report, printer: &Printer) {
     }
     if report.verdict == Verdict::NotValid {
         printer.message(&format!("  what each check means: dvkey explain {}", Code::VerifyNotValid.text()));
+    }
+    if report.is_rehearsal() {
+        printer.warning(&format!("{file}: {REHEARSAL}"));
     }
     accounts(report, printer);
     if printer.verbose() {

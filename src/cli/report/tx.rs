@@ -84,6 +84,8 @@ impl Failure {
                     .hint("give --owner and --nonce where the file does not name them")
             }
             RegisterError::NoOwner => Self::new(Code::InputMissing, error.to_string()).hint("give --owner"),
+            RegisterError::Rehearsal => Self::new(Code::CeremonyRehearsal, error.to_string())
+                .hint("no payload is made of it; register what a real ceremony made"),
             RegisterError::NotInFile { .. } => Self::new(Code::TxNonce, error.to_string())
                 .hint("--from-nonce takes the registration nonce of the first validator that is still to come"),
             RegisterError::MadeEarlier(_) => Self::new(Code::TxSnapshot, error.to_string())

@@ -29,6 +29,7 @@ use crate::crypto::password::Password;
 use crate::crypto::random;
 use crate::format::ceremony_file::{CeremonyFile, kept_name, sent_name};
 use crate::format::network::Network;
+use crate::format::watermark::NOBODY;
 use crate::store::atomic::Mode;
 use crate::store::ceremony_dir::{CeremonyDir, hand_over};
 use crate::store::read::{Source, list_dir, read_bounded};
@@ -44,7 +45,6 @@ pub const OUTPUT: &str = "output";
 /// Where the throwaway operators' keys are.
 pub const OPERATORS: &str = "operators";
 /// The account of a rehearsal: an address that can be read.
-const NOBODY: [u8; 20] = *b"REHEARSAL NOT REAL !";
 const NAMES: [&str; 13] =
     ["Alice", "Bob", "Carol", "Dave", "Erin", "Frank", "Grace", "Heidi", "Ivan", "Judy", "Kim", "Leo", "Mia"];
 

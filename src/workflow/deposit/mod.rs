@@ -10,6 +10,7 @@ use dvkey_ceremony::{Address, Gwei, WithdrawalCredentials};
 
 use crate::format::deposit;
 use crate::format::network::Network;
+use crate::format::watermark::is_nobody;
 use crate::workflow::inventory::{FoundKeystore, Inventory, Stray};
 use crate::workflow::verify::deposit::{LEAST, MOST, MOST_NOT_COMPOUNDING};
 
@@ -92,6 +93,9 @@ pub enum TermsError {
     /// The zero address.
     #[error("the withdrawal address is the zero address: everything withdrawn would be lost")]
     ZeroAddress,
+    /// The account of rehearsals.
+    #[error("the withdrawal address is that of rehearsals, which nobody has: everything withdrawn would be lost")]
+    NobodysAddress,
     /// The protocol has no contract on this network.
     #[error("{preset} has no withdrawal vault on {network}")]
     NotThere {
@@ -176,6 +180,9 @@ pub fn terms(request: &Request) -> Result<Terms, TermsError> {
     };
     if address.is_zero() {
         return Err(TermsError::ZeroAddress);
+    }
+    if is_nobody(&address) {
+        return Err(TermsError::NobodysAddress);
     }
     let vault_of = |of: &Network| *of != network && lido_withdrawal_vault(*of) == Some(address);
     if let Some(of) = Network::ALL.into_iter().find(vault_of) {

@@ -14,6 +14,7 @@ use crate::format::contract::snapshot::Snapshot;
 use crate::format::keyshares::{Item, KeysharesFile};
 use crate::format::network::Network;
 use crate::format::operator_state::OperatorStates;
+use crate::format::watermark::is_nobody;
 use crate::workflow::payload::costs::Costs;
 use crate::workflow::verify::check::{Check, Report, Unknown, Verdict};
 use crate::workflow::verify::keyshares::{Beside, Expected, judge};
@@ -81,6 +82,9 @@ pub enum RegisterError {
     /// No owner, and so nobody who could send it.
     #[error("the keyshares name no owner")]
     NoOwner,
+    /// The keyshares are those of a rehearsal.
+    #[error("the keyshares are of a rehearsal: nobody has the account that owns them")]
+    Rehearsal,
     /// The nonce is none of the file's.
     #[error("the file has the nonces {first} to {last}, and not {wanted}")]
     NotInFile {
@@ -140,6 +144,9 @@ pub fn choose<'a>(
         Verdict::CannotJudge(why) => return Err(RegisterError::CannotJudge(Box::new(report), why)),
     }
     let owner = report.owner.ok_or(RegisterError::NoOwner)?;
+    if is_nobody(&owner) {
+        return Err(RegisterError::Rehearsal);
+    }
     let nonces: Vec<u16> = report.validators.iter().filter_map(|line| line.nonce?.try_into().ok()).collect();
     let items: Vec<_> = file.items.iter().flatten().collect();
     if nonces.len() != items.len() {

@@ -13,6 +13,7 @@ use crate::format::keyshares::{self, ItemError};
 use crate::format::network::Network;
 use crate::format::operator_key_text::OperatorKeyTextError;
 use crate::format::operators::OperatorsError;
+use crate::format::watermark::is_nobody;
 
 /// A check: K on keyshares, D on deposit data, P on proofs, F on the folder of a ceremony. Numbers and ids are stable: they never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -604,6 +605,14 @@ impl Report {
             Subject::Deposits(lines, _) | Subject::Ceremony(lines, _, _) => lines,
             Subject::Keyshares(_) | Subject::Proofs => &[],
         }
+    }
+
+    /// Whether it names the account of rehearsals, which nobody has, as owner or for withdrawals.
+    #[must_use]
+    pub fn is_rehearsal(&self) -> bool {
+        let mut lines = self.deposits().iter().flatten();
+        self.owner.is_some_and(|owner| is_nobody(&owner))
+            || lines.any(|line| line.credentials.address().is_some_and(|address| is_nobody(&address)))
     }
 
     /// Every failure, with its check.

@@ -100,6 +100,26 @@ fn a_rehearsal_is_whole_and_cannot_pass_for_real() {
         let key = format!("r/operators/{id}.pem");
         dvkey(folder.path()).args(["open", "r/output/keyshares.json", "--key", &key]).assert().success();
     }
+    // Not even for the network that was rehearsed: nobody could send it.
+    for network in ["hoodi", "mainnet"] {
+        std::fs::create_dir_all(folder.path().join("alone")).unwrap();
+        std::fs::copy(folder.path().join("r/output/keyshares.json"), folder.path().join("alone/k.json")).unwrap();
+        let register = ["tx", "register", "alone/k.json", "--network", network, "--new-cluster", "--value", "1ether"];
+        let refused = dvkey(folder.path()).args(register).args(["--out", "tx"]).assert().code(1);
+        assert!(stderr(&refused).contains("code: ceremony.rehearsal "), "{}", stderr(&refused));
+        assert!(!folder.path().join("tx").exists());
+    }
+    let owner = format!("0x{}", hex::encode(b"REHEARSAL NOT REAL !"));
+    let keystore = crate::support::fixture("split/keystore-demo.json");
+    let deposit = ["deposit", keystore.to_str().unwrap(), "--network", "hoodi", "--withdrawal", &owner, "--out", "d"];
+    let refused = dvkey(folder.path()).args(deposit).arg("--no-input").assert().code(1);
+    assert!(stderr(&refused).contains("code: deposit.address "), "{}", stderr(&refused));
+    let judged = dvkey(folder.path()).args(["verify", "r/output"]).assert().success();
+    assert_eq!(stderr(&judged).matches("this is of a REHEARSAL").count(), 3, "{}", stderr(&judged));
+    let judged = dvkey(folder.path()).args(["verify", "r/output", "--json"]).assert().success();
+    assert_eq!(stdout(&judged).matches("this is of a REHEARSAL").count(), 3);
+    let said = stdout(&dvkey(folder.path()).args(["inspect", "r/output/keyshares.json"]).assert().success());
+    assert!(said.contains("REHEARSAL") && said.contains("nobody has the account"), "{said}");
     let (said, warned) = run(&["verify", "r/output"], 0);
     assert!(said.starts_with("REHEARSAL") && warned.contains("this is a REHEARSAL"), "{said}{warned}");
     let keyshares = std::fs::read_to_string(folder.path().join("r/output/keyshares.json")).unwrap();
