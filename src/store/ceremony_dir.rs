@@ -28,8 +28,9 @@ pub const INBOX: &str = "inbox";
 pub const OUTBOX: &str = "outbox";
 /// What was taken in.
 pub const KEPT: &str = "files";
-/// Says that the vault was made again from words, so that an earlier journal may exist elsewhere.
-pub const RESTORED: &str = "restored-from-words";
+/// Says that the vault was made again from words, or the folder brought back from a copy, so that a journal that knows
+/// more may exist elsewhere.
+pub const RESTORED: &str = "restored";
 
 /// Larger than any vault or journal.
 const MOST_BYTES: u64 = 16 << 20;
@@ -146,7 +147,7 @@ impl CeremonyDir {
         }
     }
 
-    /// Whether the vault was made again from words.
+    /// Whether a journal that knows more may exist elsewhere.
     #[must_use]
     pub fn is_restored(&self) -> bool {
         read_bounded(&Source::Path(self.path().join(RESTORED)), MOST_BYTES).is_ok()
@@ -165,12 +166,13 @@ impl CeremonyDir {
         Ok(self.root.publish_new(staged)?)
     }
 
-    /// Notes that the vault was made again from words.
+    /// Notes that a journal that knows more may exist elsewhere.
     ///
     /// # Errors
     /// [`CeremonyDirError`].
     pub fn mark_restored(&self) -> Result<(), CeremonyDirError> {
-        let text = b"The vault in this folder was made from backup words. An earlier folder may exist elsewhere.\n";
+        let text =
+            b"This folder was made from backup words, or is an older copy. A journal that knows more may exist.\n";
         self.put(&self.root, RESTORED, text).map(drop)
     }
 

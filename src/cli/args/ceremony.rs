@@ -444,12 +444,8 @@ pub(crate) struct AuditArguments {
     /// A bundle, or files and folders of one ceremony
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Take cards that are bound to no operator
-    #[arg(long)]
-    pub(crate) allow_unbound: bool,
-    /// Take a threshold of half the participants or fewer
-    #[arg(long)]
-    pub(crate) allow_two_quorums: bool,
+    #[command(flatten)]
+    pub(crate) which: WhichPlan,
 }
 
 #[derive(Debug, Args)]

@@ -50,7 +50,7 @@ impl Failure {
             CeremonyError::OtherDeal { complainer, accused } => Self::other_deal(*complainer, *accused, plan),
             CeremonyError::OtherDeals(from) => Self::other_deals(from, plan),
             CeremonyError::CertifiedBefore => failure(Code::CeremonyCertifiedBefore)
-                .cause("the vault was made from words, so that an earlier journal may exist elsewhere")
+                .cause("this folder was made from words, or is older than files that you sent: another journal may know more")
                 .hint("put your own earlier certify file into the inbox; if there is none, add --never-certified"),
             CeremonyError::NoOperatorKey | CeremonyError::OtherOperatorKey(_) => {
                 failure(Code::CeremonyOperator).hint("give the operator's private key with --operator-key FILE")

@@ -16,7 +16,7 @@ use dvkey_ceremony::agdkg::transcript::{Deals, Equivocation};
 use dvkey_ceremony::fault::{Check, Code, Culprit, Fault};
 
 use super::gather::Blob;
-use crate::format::ceremony_file::CeremonyFile;
+use crate::format::ceremony_file::{CeremonyFile, same_statement};
 
 /// What became of a file that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,6 +217,17 @@ impl Collection {
         self.ids()
             .filter(|id| files(*id).next().is_some() && files(*id).all(|f| *f.transcript() != transcript))
             .collect()
+    }
+
+    /// Who wrote several certify files, and whether they differ in more than their randomness: in what they certify.
+    #[must_use]
+    pub fn certified_twice(&self) -> Vec<(Identifier, bool)> {
+        let files = |id| self.certifies.iter().filter(move |one| one.sender() == id);
+        let differ = |id| {
+            let mut files = files(id);
+            files.next().is_some_and(|first| !files.all(|other| same_statement(first, other)))
+        };
+        self.ids().filter(|id| files(*id).nth(1).is_some()).map(|id| (id, differ(id))).collect()
     }
 
     /// Complaints about a deal that is not the one that is here (C-79): whoever was sent another deal of the same dealer is

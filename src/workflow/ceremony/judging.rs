@@ -15,17 +15,25 @@ use dvkey_ceremony::fault::Fault;
 
 use super::assemble::{combine, output_files, pick_nonce};
 use super::collection::Collection;
-use super::gather::Gathered;
+use super::gather::{Blob, Gathered};
 use super::{CeremonyError, Missing, network_of, seed};
 use crate::crypto::ceremony_rsa::CeremonyRsa;
 use crate::crypto::digest::Sha256Digest;
+use crate::format::ceremony_file::CeremonyFile;
 
-/// Audits a ceremony from whatever was gathered of it.
+/// Audits a ceremony from whatever was gathered of it. With a plan, the files of all others are left out.
 ///
 /// # Errors
 /// [`CeremonyError::Randomness`]. What is wrong with the files is in the audit.
-pub fn audit(gathered: &Gathered, waivers: Waivers) -> Result<Audit, CeremonyError> {
-    let files: Vec<&[u8]> = gathered.blobs.iter().map(|blob| blob.bytes.as_slice()).collect();
+pub fn audit(gathered: &Gathered, plan: Option<&Plan>, waivers: Waivers) -> Result<Audit, CeremonyError> {
+    let is_meant = |plan: &Plan, blob: &Blob| match blob.kind {
+        CeremonyFile::Plan => false,
+        CeremonyFile::Card => true,
+        // Behind eight bytes for its kind, every file of a ceremony names its plan.
+        _ => blob.bytes.get(8..40) == Some(plan.hash().as_slice()),
+    };
+    let blobs = gathered.blobs.iter().filter(|blob| plan.is_none_or(|plan| is_meant(plan, blob)));
+    let files: Vec<&[u8]> = plan.map(Plan::as_bytes).into_iter().chain(blobs.map(|b| b.bytes.as_slice())).collect();
     let whole = bundle::encode(&files).unwrap_or_default();
     Ok(auditor::audit(&whole, waivers, &seed()?, &CeremonyRsa))
 }

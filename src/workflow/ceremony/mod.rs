@@ -95,7 +95,7 @@ pub enum CeremonyError {
     /// Somebody else's complaint, or two deals of one sender, ended the ceremony.
     #[error("the ceremony ended")]
     Ended(Box<collection::End>),
-    /// The vault was made from words, and it is not known whether this plan was certified before.
+    /// The folder was made from words or is an older copy, and it is not known whether this plan was certified before.
     #[error("it is not known whether this plan was certified before")]
     CertifiedBefore,
     /// The plan asks for operator proofs, and no operator key is at hand.

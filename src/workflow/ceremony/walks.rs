@@ -40,8 +40,8 @@ pub fn precommit(folder: &mut Folder, root: &Root) -> Result<Sent, CeremonyError
     let me = folder.me(&identity)?;
     let (_, deal) = my_deal(folder, root)?;
     let commitment = Precommit::make(&identity, &folder.ceremony()?.plan, &deal);
+    note_deal(folder, &deal)?;
     folder.keep_own(CeremonyFile::Precommit, commitment.as_bytes())?;
-    folder.record(Event::Dealt { deal: *deal.hash() })?;
     send(folder, CeremonyFile::Precommit, me, commitment.as_bytes())
 }
 
@@ -68,8 +68,8 @@ pub fn deal(folder: &mut Folder, root: &Root) -> Result<Sent, CeremonyError> {
     {
         return Err(Fault::new(Check::DealTwice, Culprit::Undecided).into());
     }
+    note_deal(folder, &deal)?;
     folder.keep_own(CeremonyFile::Deal, deal.as_bytes())?;
-    folder.record(Event::Dealt { deal: *deal.hash() })?;
     send(folder, CeremonyFile::Deal, me, deal.as_bytes())
 }
 
@@ -97,6 +97,14 @@ pub fn certify(
         folder.record(Event::Certified { transcript, outputs_root: *before.outputs_root() })?;
         folder.keep_own(CeremonyFile::Certify, before.as_bytes())?;
         return send(folder, CeremonyFile::Certify, me, before.as_bytes());
+    }
+    // A complaint of mine, or a certificate for other deals, which I signed, may be all that is left of another journal.
+    let undecided = |check| CeremonyError::Fault(Fault::new(check, Culprit::Undecided));
+    if collection.complaints.iter().any(|one| one.complainer() == me) {
+        return Err(undecided(Check::JournalComplained));
+    }
+    if collection.certificates.iter().any(|one| *one.transcript() != transcript) {
+        return Err(undecided(Check::JournalTranscript));
     }
     let noted = folder.events().iter().any(|event| matches!(event, Event::Certified { .. }));
     if folder.dir().is_restored() && !noted && !never_before {
@@ -206,6 +214,22 @@ fn my_deal(folder: &Folder, root: &Root) -> Result<(Dealt, SignedDeal), Ceremony
     let plan = folder.ceremony()?.plan.clone();
     let planned = Planned::accept(identity, plan, None)?;
     planned.deal().map_err(|refused| CeremonyError::Fault(refused.fault))
+}
+
+/// Notes my deal in the journal, before it is kept. A file of mine that is here, and of which the journal knows nothing,
+/// came back from others: this folder is older than that, as one from a backup is, and may have certified since.
+fn note_deal(folder: &mut Folder, deal: &SignedDeal) -> Result<(), CeremonyError> {
+    let me = deal.sender();
+    let noted = folder.events().iter().any(|event| matches!(event, Event::Dealt { .. }));
+    let collection = folder.ceremony()?;
+    let came_back = collection.deals.of(me).is_some()
+        || collection.precommits.iter().any(|one| one.sender() == me)
+        || collection.certifies.iter().any(|one| one.sender() == me)
+        || collection.complaints.iter().any(|one| one.complainer() == me);
+    if came_back && !noted {
+        folder.dir().mark_restored()?;
+    }
+    folder.record(Event::Dealt { deal: *deal.hash() })
 }
 
 /// My own certify file for these deals. One for other deals means that an earlier state was restored, or that somebody has

@@ -67,6 +67,24 @@ fn at_a_terminal_addresses_are_typed_and_words_compared() {
 }
 
 #[test]
+fn wrong_words_are_told_on_the_page_on_which_they_are_typed_again() {
+    let folder = super::quick_folder();
+    std::fs::write(folder.path().join("pp"), super::PASSPHRASE).unwrap();
+    let arguments = "ceremony identity new ann --label ann --from-words --vault-memory 64MiB --passphrase-file pp";
+    let Some(mut terminal) = Terminal::open(folder.path(), arguments) else { return };
+    terminal.expect("Words:");
+    terminal.press("abandon abandon\n");
+    // The next page opens, and says why, before it asks.
+    terminal.expect("\x1b[?1049h");
+    let page = terminal.until("Words:");
+    assert!(page.contains("Type the 24 words") && page.contains("again:") && page.contains("24"), "{page}");
+    terminal
+        .press(&format!("{}\n", dvkey_ceremony::agdkg::identity::Root::from_bytes([7; 32].into()).to_words().as_str()));
+    terminal.expect("done:");
+    terminal.end(0);
+}
+
+#[test]
 fn words_are_shown_once_on_a_page_and_asked_back() {
     let folder = super::quick_folder();
     std::fs::write(folder.path().join("pp"), super::PASSPHRASE).unwrap();

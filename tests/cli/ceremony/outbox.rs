@@ -44,3 +44,79 @@ fn somebody_elses_file_in_my_outbox_does_not_make_me_somebody_else() {
     let flat = said.stderr.replace('\n', " ");
     assert!(flat.contains("to ann (1), cat (3); bring back"), "{flat}");
 }
+
+/// Everything of a folder, as a backup has it.
+fn copy(group: &Group, from: &str, to: &str) {
+    for (path, content) in tree(&group.at(from)) {
+        let target = group.at(to).join(path.strip_prefix(group.at(from)).unwrap());
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::write(target, content).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_from_a_backup_asks_before_it_certifies() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    copy(&group, "ann", "backup");
+    group.round(&[0, 0]);
+    group.step("ann", &[], 0);
+    // Ann's certify file never arrives anywhere, her laptop dies, and a copy from before all this is brought back.
+    for (path, _) in
+        tree(&group.at("stick")).iter().filter(|(path, _)| path.display().to_string().contains("-certify-1"))
+    {
+        std::fs::remove_file(path).unwrap();
+    }
+    let said = group.step("backup", &[], 1);
+    said.code("ceremony.certified-before");
+    assert!(!tree(&group.at("backup/outbox")).keys().any(|path| path.display().to_string().contains("-certify-")));
+    group.step("backup", &[], 1).code("ceremony.certified-before");
+    // With her own file from somewhere, it is handed on as it was.
+    std::fs::create_dir(group.at("backup/inbox")).unwrap();
+    std::fs::copy(sent(&group, "ann", "-certify-1"), group.at("backup/inbox/mine")).unwrap();
+    group.step("backup", &[], 0);
+    let both = ["ann", "backup"].map(|name| std::fs::read(sent(&group, name, "-certify-1")).unwrap());
+    assert_eq!(both[0], both[1]);
+    // Whoever was never away is not asked.
+    assert!(!group.at("ann/restored").exists() && !group.at("ben/restored").exists());
+}
+
+#[test]
+fn two_certify_files_of_one_author_are_told() {
+    let mut group = Group::new(&["ann", "ben", "cat", "dan"], &[12, 34, 56, 78]);
+    group.plan(&["--owner", super::WITHDRAWAL, "--nonce", "0"]);
+    copy(&group, "ann", "twin");
+    group.round(&[0, 0, 0, 0]);
+    // Two laptops of one person, neither of which has seen the other's file.
+    std::fs::create_dir(group.at("other")).unwrap();
+    for (path, content) in tree(&group.at("stick")) {
+        std::fs::write(group.at("other").join(path.file_name().unwrap()), content).unwrap();
+    }
+    let twin = ["step", "twin", "--stick", "other", "--never-certified", "--confirm", &group.confirm];
+    group.run(&[&twin[..], &super::VAULT].concat(), 0);
+    group.round(&[0, 0, 0]);
+    assert!(!group.run(&["status", "stick"], 0).stderr.contains("several certify files"));
+    std::fs::copy(sent(&group, "twin", "-certify-12"), group.at("stick/twin")).unwrap();
+    for command in [&["status", "stick"][..], &["assemble", "stick", "--out", "output"], &["verify", "stick"]] {
+        let said = group.run(command, 0).stderr.replace('\n', " ");
+        assert!(said.contains("ann (12) wrote several certify files that say the same"), "{said}");
+    }
+}
+
+#[test]
+fn an_audit_of_the_files_of_two_plans_asks_which_is_meant() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2", "--title", "the first"]);
+    group.round(&[0, 0, 0]);
+    std::fs::rename(group.at("stick/the plan.bin"), group.at("stick/first")).unwrap();
+    group.plan(&["--threshold", "2", "--title", "the second"]);
+    let said = group.run(&["audit", "stick"], 1);
+    said.code("ceremony.plan");
+    assert!(said.stderr.contains("the first") && said.stderr.contains("--plan"), "{}", said.stderr);
+    group.run(&["audit", "stick", "--plan", "stick/the plan.bin"], 3).code("ceremony.not-valid");
+    group.run(
+        &["step", "ann", "--stick", "stick", "--no-input", "--passphrase-file", "pp", "--keystore-password-file", "pp"],
+        0,
+    );
+    group.run(&["audit", "stick", "--plan", "stick/first"], 0);
+}

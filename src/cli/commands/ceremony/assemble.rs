@@ -8,7 +8,7 @@ use dvkey_ceremony::agdkg::plan::Plan;
 use serde::Serialize;
 
 use super::consent::page;
-use super::{collected, failed, jobs, say, show_aside};
+use super::{collected, failed, jobs, say, show_aside, show_twice};
 use crate::cli::args::ceremony::{AssembleArguments, VerifyArguments};
 use crate::cli::codes::Code;
 use crate::cli::commands::{parse_amount, parse_owner, parse_withdrawal_address, read_operators};
@@ -40,6 +40,7 @@ struct JsonAssembled {
 pub(super) fn run(arguments: &AssembleArguments, printer: &Printer) -> Result<Exit, Failure> {
     let collection = collected(&arguments.paths, &arguments.which, printer)?;
     let plan = &collection.plan;
+    show_twice(&collection, printer);
     let told = |error: &_| Failure::ceremony(error, Some(plan));
     if let Some(end) = collection.end() {
         return Err(told(&crate::workflow::ceremony::CeremonyError::Ended(Box::new(end))));
@@ -107,6 +108,7 @@ pub(super) fn verify(arguments: &VerifyArguments, printer: &Printer) -> Result<E
     let plan = super::chosen_plan(&found, &arguments.which)?;
     let collection = Collection::of(plan, &found.blobs);
     let plan = &collection.plan;
+    show_twice(&collection, printer);
     let made = assembled(&collection).map_err(|error| {
         let failure = Failure::ceremony(&error, Some(plan));
         let complete = !matches!(error, crate::workflow::ceremony::CeremonyError::Waiting { .. });

@@ -1,18 +1,17 @@
 //! `dvkey ceremony audit`: a ceremony replayed from its public files, one line for each numbered check.
 
-use dvkey_ceremony::agdkg::plan::Waivers;
 use dvkey_ceremony::auditor::Finding;
 use dvkey_ceremony::fault::Check;
 use serde::Serialize;
 
-use super::{failed, folded, gathered, show_aside};
+use super::{chosen_plan, failed, folded, gathered, show_aside};
 use crate::cli::args::ceremony::AuditArguments;
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, printable};
-use crate::format::ceremony_file::short;
+use crate::format::ceremony_file::{CeremonyFile, short};
 use crate::workflow::ceremony::judging;
 use crate::workflow::ceremony::rehearse::explains_itself;
 
@@ -40,8 +39,14 @@ struct JsonVerdict {
 pub(super) fn run(arguments: &AuditArguments, printer: &Printer) -> Result<Exit, Failure> {
     let found = gathered(&arguments.paths)?;
     show_aside(&found.aside, printer);
-    let waivers = Waivers { two_quorums: arguments.allow_two_quorums, unbound_operators: arguments.allow_unbound };
-    let audit = judging::audit(&found, waivers).map_err(|error| failed(&error))?;
+    let which = &arguments.which;
+    // One plan that is wrong is refused by its number; which of several is meant, nobody can tell.
+    let several = found.of(CeremonyFile::Plan).count() > 1;
+    let chosen = match which.plan.is_some() || several {
+        true => Some(chosen_plan(&found, which)?),
+        false => None,
+    };
+    let audit = judging::audit(&found, chosen.as_ref(), which.waivers()).map_err(|error| failed(&error))?;
     let refusal = audit.refusal();
     for (check, finding) in &audit.findings {
         let (word, shown) = match finding {

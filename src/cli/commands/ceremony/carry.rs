@@ -48,7 +48,8 @@ pub(super) fn carry(outbox: &Path, stick: Option<&Path>, armor: bool, printer: &
             if armored { copied.and_then(|()| put(stick, &free_name(stick, &as_text, &text), &text)) } else { copied };
         copied.map_err(|failure| {
             let hint = format!(
-                "your work is done and kept; carry {} on another stick, or make room and run it again",
+                "your work is done and kept, and the stick could not be written: copy what is in {} by hand, onto \
+                 another stick; or make room, and run it again",
                 outbox.display()
             );
             Failure { hint: Some(hint), ..failure }

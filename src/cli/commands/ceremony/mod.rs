@@ -25,7 +25,7 @@ use serde::Serialize;
 use crate::cli::args::ceremony::{CeremonyCommand, IdentityCommand, PlanCommand, ProofsCommand, WhichPlan};
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
-use crate::cli::report::Failure;
+use crate::cli::report::{Failure, named};
 use crate::cli::ui::printer::Printer;
 use crate::cli::ui::words::printable;
 use crate::format::armor;
@@ -118,6 +118,26 @@ fn show_aside(aside: &[(String, Aside)], printer: &Printer) {
             Aside::Damaged(why) => {
                 printer.warning(&format!("{origin}: {}; ask for it again, on another medium", printable(why)));
             }
+        }
+    }
+}
+
+/// Several certify files of one author: which of them is taken is the same for everybody, but nobody should be surprised.
+fn show_twice(collection: &Collection, printer: &Printer) {
+    for (id, differ) in collection.certified_twice() {
+        let who = named(Some(&collection.plan), id);
+        if differ {
+            printer.warning(&format!(
+                "{who} certified two different sets of deals or keys, which nobody does whose folder is whole (E30); ask why"
+            ));
+        } else {
+            say(
+                &format!(
+                    "{who} wrote several certify files that say the same, as from two laptops. The one whose bytes are \
+                     smallest is taken, by everybody who has all of them; if results differ, compare which have come."
+                ),
+                printer,
+            );
         }
     }
 }

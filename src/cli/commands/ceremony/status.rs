@@ -4,7 +4,7 @@ use dvkey_ceremony::Identifier;
 use dvkey_ceremony::agdkg::journal::Journal;
 use serde::Serialize;
 
-use super::{chosen_plan, gathered, numbers, show_aside};
+use super::{chosen_plan, gathered, numbers, show_aside, show_twice};
 use crate::cli::args::ceremony::StatusArguments;
 use crate::cli::exit::Exit;
 use crate::cli::report::{Failure, all_named};
@@ -66,6 +66,7 @@ pub(super) fn run(arguments: &StatusArguments, printer: &Printer) -> Result<Exit
     };
     let collection = Collection::of(plan, &found.blobs);
     show(&collection, printer);
+    show_twice(&collection, printer);
     Ok(Exit::Done)
 }
 

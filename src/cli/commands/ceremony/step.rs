@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::plan::{accept_in, one_new_plan};
 use super::unlock::{keystore_password, operator_key, root};
-use super::{carry::carry, failed, folded, numbers, taken::show};
+use super::{carry::carry, failed, folded, numbers, show_twice, taken::show};
 use crate::cli::args::ceremony::StepArguments;
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
@@ -62,6 +62,8 @@ struct Run<'a> {
     root: Option<Root>,
     written: Vec<String>,
     did: bool,
+    /// Whether the stick, where there is one, has all that is in the outbox.
+    handed: bool,
 }
 
 /// What stands at the end of a run.
@@ -73,7 +75,7 @@ enum Ending {
 
 pub(super) fn run(goal: Goal, arguments: &StepArguments, printer: &Printer) -> Result<Exit, Failure> {
     let folder = Folder::open(&arguments.folder).map_err(|error| failed(&error))?;
-    let mut run = Run { arguments, printer, folder, root: None, written: Vec::new(), did: false };
+    let mut run = Run { arguments, printer, folder, root: None, written: Vec::new(), did: false, handed: false };
     let imported = run.import()?;
     run.fold(&imported)?;
     let ending = run.go(goal);
@@ -89,8 +91,10 @@ pub(super) fn run(goal: Goal, arguments: &StepArguments, printer: &Printer) -> R
             return Err(error);
         }
     };
-    handed?;
-    run.tell(goal, &ending)
+    // What was done is told, whether the stick took it or not; a stick that did not is the machine's fault, told last.
+    run.handed = handed.is_ok();
+    let exit = run.tell(goal, &ending)?;
+    handed.map(|()| exit)
 }
 
 impl Run<'_> {
@@ -292,6 +296,7 @@ impl Run<'_> {
 
     fn finish(&mut self) -> Result<Ending, Failure> {
         let collection = self.ceremony()?;
+        show_twice(collection, self.printer);
         let others = collection.certified_others();
         if !others.is_empty() {
             return Err(self.failed(&CeremonyError::OtherDeals(others)));
@@ -441,8 +446,8 @@ impl Run<'_> {
         let me = self.folder.me_by_journal();
         let others: Vec<_> = plan.participants().iter().map(|one| one.id).filter(|id| Some(*id) != me).collect();
         let what = match &self.arguments.stick {
-            Some(stick) => format!("{} (your files are on it)", stick.display()),
-            None => format!("everything in {}", self.folder.dir().outbox().display()),
+            Some(stick) if self.handed => format!("{} (your files are on it)", stick.display()),
+            _ => format!("everything in {}", self.folder.dir().outbox().display()),
         };
         format!("Carry {what} to {}; bring back what they have.", all_named(Some(plan), &others))
     }

@@ -11,7 +11,7 @@ use crate::cli::args::ceremony::VaultArguments;
 use crate::cli::codes::Code;
 use crate::cli::commands::open::read_operator_key;
 use crate::cli::report::Failure;
-use crate::cli::ui::printer::Printer;
+use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::prompt::{self, TRIES};
 use crate::crypto::operator_key::OperatorPrivateKey;
 use crate::crypto::password::Password;
@@ -142,17 +142,7 @@ pub(super) fn root_from_words(file: Option<&Path>, vault: &VaultArguments, print
     if !is_present(vault, printer) {
         return Err(Failure::missing("the 24 words", "--words-file, or type them at a terminal"));
     }
-    let page = ["Type the 24 words from the paper, with blanks between them, then Enter.".to_owned(), String::new()];
-    let mut tries = 1;
-    loop {
-        match read(&prompt::on_a_page(&page, || prompt::secret_line("Words:"))?) {
-            Err(failure) if tries < TRIES => {
-                printer.warning(&failure.headline);
-                tries += 1;
-            }
-            result => return result,
-        }
-    }
+    asked_on_a_page("Type the 24 words from the paper, with blanks between them, then Enter.", "Words:", read)
 }
 
 /// The root behind dice rolls that are typed on a page of its own.
@@ -160,17 +150,29 @@ pub(super) fn root_from_dice(vault: &VaultArguments, printer: &Printer) -> Resul
     if !is_present(vault, printer) {
         return Err(Failure::missing("the dice rolls", "them at a terminal"));
     }
-    let page = ["Roll a die at least 100 times and type the digits, 1 to 6, then Enter.".to_owned(), String::new()];
-    let mut tries = 1;
-    loop {
-        let typed = prompt::on_a_page(&page, || prompt::secret_line("Rolls:"))?;
+    asked_on_a_page("Roll a die at least 100 times and type the digits, 1 to 6, then Enter.", "Rolls:", |typed| {
         let digits = typed.expose().iter().copied().filter(|byte| !byte.is_ascii_whitespace());
         let mut rolls = SecretBytes::with_capacity(typed.expose().len());
         digits.for_each(|digit| drop(rolls.extend(&[digit])));
         let root = Root::from_dice(std::str::from_utf8(rolls.expose()).unwrap_or_default());
-        match root.map_err(|error| Failure::new(Code::InputMissing, error.to_string())) {
+        root.map_err(|error| Failure::new(Code::InputMissing, error.to_string()))
+    })
+}
+
+/// Asks for something secret on a page of its own, at most [`TRIES`] times. Why it is asked again stands on the next page:
+/// what is said between two pages, nobody sees.
+fn asked_on_a_page(
+    what: &str,
+    question: &str,
+    read: impl Fn(&SecretBytes) -> Result<Root, Failure>,
+) -> Result<Root, Failure> {
+    let mut page = vec![what.to_owned(), String::new()];
+    let mut tries = 1;
+    loop {
+        match read(&prompt::on_a_page(&page, || prompt::secret_line(question))?) {
             Err(failure) if tries < TRIES => {
-                printer.warning(&failure.headline);
+                page.truncate(2);
+                page.extend([format!("{} {}", tone(Tone::Odd, "again:"), failure.headline), String::new()]);
                 tries += 1;
             }
             result => return result,
