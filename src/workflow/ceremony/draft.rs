@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dvkey_ceremony::agdkg::card::Card;
-use dvkey_ceremony::agdkg::plan::{Participant, Plan, PlanDraft, Profile, SsvRegistration, Waivers};
+use dvkey_ceremony::agdkg::plan::{MAX_TITLE_BYTES, Participant, Plan, PlanDraft, Profile, SsvRegistration, Waivers};
 use dvkey_ceremony::{Address, Gwei, Identifier, Nonce, Threshold, WithdrawalCredentials};
 
 use super::CeremonyError;
@@ -127,7 +127,9 @@ pub fn draft(request: &Request) -> Result<Plan, CeremonyError> {
         amounts: request.amounts.clone(),
         credentials: vec![request.credentials],
     };
-    let bytes = draft.encode().ok_or(DraftError::TooLong)?;
+    // A text that does not fit would be told as a damaged plan.
+    let fits = draft.title.len() <= MAX_TITLE_BYTES;
+    let bytes = draft.encode().filter(|_| fits).ok_or(DraftError::TooLong)?;
     let plan = Plan::parse(&bytes, request.waivers, &CeremonyRsa)?;
     must_be_usable(&plan)?;
     Ok(plan)

@@ -2,7 +2,7 @@
 
 use dvkey_ceremony::agdkg::card::{Card, OperatorBinding};
 use dvkey_ceremony::agdkg::identity::{Identity, Root};
-use dvkey_ceremony::agdkg::rsa::OperatorSigner;
+use dvkey_ceremony::agdkg::rsa::{OperatorKeys, OperatorSigner};
 use dvkey_ceremony::agdkg::vault::{self, SealError, Work};
 use dvkey_ceremony::{OperatorId, SecretBytes};
 
@@ -83,6 +83,14 @@ pub fn bind(
     let signature = key.sign(&statement, BINDING_SALT, &mut random::system_infallible());
     let signature = signature.ok_or_else(|| refused(OperatorKeyError::NotRsa))?;
     Ok(OperatorBinding { chain_id, operator, spki, signature })
+}
+
+/// Whether a binding was signed for the keys of this card.
+#[must_use]
+pub fn is_for(card: &Card, binding: &OperatorBinding) -> bool {
+    let (signing, encryption) = (card.sign_pk().as_bytes(), card.enc_pk());
+    let statement = OperatorBinding::statement(binding.chain_id, binding.operator, &binding.spki, signing, encryption);
+    CeremonyRsa.verifies(&binding.spki, &statement, BINDING_SALT, &binding.signature)
 }
 
 /// Makes my card again with a binding, and puts it where the one before was.

@@ -207,7 +207,8 @@ pub fn report_text(plan: &Plan, assembled: &Assembled, nonce: Option<u64>, files
     line(String::new());
     line("Before depositing".to_owned());
     for step in [
-        "  1  dvkey ceremony verify FOLDER --withdrawal 0x… says VALID on a machine of the owner's",
+        "  1  dvkey ceremony verify FOLDER --withdrawal 0x… says VALID,",
+        "     on a machine of the owner's",
         "  2  the certificate words are the same on that machine and in this report",
         "  3  every participant keeps its vault, or its keystores and their password",
     ] {

@@ -7,6 +7,7 @@ mod consent;
 mod crash;
 mod faces;
 mod outbox;
+mod screens;
 mod straight;
 
 use std::collections::BTreeMap;

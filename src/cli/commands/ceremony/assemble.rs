@@ -8,7 +8,7 @@ use dvkey_ceremony::agdkg::plan::Plan;
 use serde::Serialize;
 
 use super::consent::page;
-use super::{collected, failed, jobs, say, show_aside, show_twice};
+use super::{collected, failed, jobs, say, show_aside, show_twice, warn};
 use crate::cli::args::ceremony::{AssembleArguments, VerifyArguments};
 use crate::cli::codes::Code;
 use crate::cli::commands::{parse_amount, parse_owner, parse_withdrawal_address, read_operators};
@@ -150,7 +150,8 @@ pub(super) fn verify(arguments: &VerifyArguments, printer: &Printer) -> Result<E
         let verdict = if valid { tone(Tone::Good, "VALID") } else { tone(Tone::Bad, "NOT VALID") };
         let title = printable(&plan.parameters().title);
         let n = count(usize::from(plan.validators()), "validator");
-        printer.result(&format!("{title} {}: {verdict}, {n}", short(plan.hash())));
+        let head = format!("{title} {}: {verdict}, {n}", short(plan.hash()));
+        super::folded("", &head).iter().for_each(|line| printer.result(line));
         for (title, result) in &lines {
             let (mark, why) = match result {
                 Ok(()) => (tone(Tone::Good, "ok"), String::new()),
@@ -163,9 +164,7 @@ pub(super) fn verify(arguments: &VerifyArguments, printer: &Printer) -> Result<E
         // Whether asked for or not: results of another ceremony with the same title differ in nothing else.
         page(plan, false).iter().for_each(|line| printer.message(line));
         show_words("certificate words", &words, printer);
-        for line in explains_itself(plan) {
-            printer.warning(line);
-        }
+        explains_itself(plan).iter().for_each(|line| warn(line, printer));
         let rest = "not checked, for this needs the chain: whether the keys are new there, the owner's next nonce, and the \
                     operators' registered keys unless --operators gave them";
         say(rest, printer);

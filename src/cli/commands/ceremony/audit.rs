@@ -4,7 +4,7 @@ use dvkey_ceremony::auditor::Finding;
 use dvkey_ceremony::fault::Check;
 use serde::Serialize;
 
-use super::{chosen_plan, failed, folded, gathered, show_aside};
+use super::{chosen_plan, failed, folded, gathered, show_aside, warn};
 use crate::cli::args::ceremony::AuditArguments;
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &AuditArguments, printer: &Printer) -> Result<Exit,
                 short(plan.hash())
             );
             folded("", &text).iter().for_each(|line| printer.result(line));
-            explains_itself(plan).iter().for_each(|line| printer.warning(line));
+            explains_itself(plan).iter().for_each(|line| warn(line, printer));
         }
         return Ok(Exit::Done);
     };

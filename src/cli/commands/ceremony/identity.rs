@@ -3,15 +3,16 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use dvkey_ceremony::agdkg::card::Card;
+use dvkey_ceremony::agdkg::card::{Card, OperatorBinding};
 use dvkey_ceremony::agdkg::identity::Root;
 use dvkey_ceremony::agdkg::vault::Work;
+use dvkey_ceremony::fault::{Check, Fault};
 use dvkey_ceremony::{OperatorId, SecretBytes};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::unlock::{is_present, new_passphrase, root, root_from_dice, root_from_words};
-use super::{failed, form, gathered, say, show_aside, told, word_rows, write_new};
+use super::{failed, folded, form, gathered, say, show_aside, told, word_rows, write_new};
 use crate::cli::args::ceremony::{IdentityBindArguments, IdentityNewArguments, IdentityShowArguments};
 use crate::cli::codes::Code;
 use crate::cli::commands::open::read_operator_key;
@@ -191,7 +192,8 @@ fn show_card(card: &Card, printer: &Printer) {
         let network = network.map_or(format!("chain {}", binding.chain_id), |network| network.name().to_owned());
         format!("operator {} on {network}", binding.operator)
     });
-    printer.message(&format!("  card       {}, {operator}", printable(card.label())));
+    let text = format!("{}, {operator}", printable(card.label()));
+    folded("  card       ", &text).iter().for_each(|line| printer.message(line));
     for (position, row) in word_rows(&card.words()).iter().enumerate() {
         printer.message(&format!("  {:<10} {row}", if position == 0 { "card words" } else { "" }));
     }
@@ -217,6 +219,7 @@ pub(super) fn bind(arguments: &IdentityBindArguments, printer: &Printer) -> Resu
         let binding = binding::parse(&bytes)
             .map_err(|error| Failure::new(Code::CeremonyFile, format!("{}: {error}", file.display())))?;
         let mut folder = Folder::open(&arguments.target).map_err(|error| failed(&error))?;
+        must_be_for(&the_card(&arguments.target)?, &binding)?;
         return fold(&mut folder, &binding, arguments, printer);
     }
     let operator: OperatorId = arguments
@@ -250,9 +253,18 @@ pub(super) fn bind(arguments: &IdentityBindArguments, printer: &Printer) -> Resu
     Ok(Exit::Done)
 }
 
+/// A binding of another card is refused before anybody types a passphrase for it.
+fn must_be_for(card: &Card, binding: &OperatorBinding) -> Result<(), Failure> {
+    if identity::is_for(card, binding) {
+        return Ok(());
+    }
+    Err(Failure::fault(&Fault::nobody(Check::BindingSignature), None)
+        .cause(format!("the binding is not for the card in the outbox, {}", printable(card.label()))))
+}
+
 fn fold(
     folder: &mut Folder,
-    binding: &dvkey_ceremony::agdkg::card::OperatorBinding,
+    binding: &OperatorBinding,
     arguments: &IdentityBindArguments,
     printer: &Printer,
 ) -> Result<Exit, Failure> {

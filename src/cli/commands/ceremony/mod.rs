@@ -127,9 +127,8 @@ fn show_twice(collection: &Collection, printer: &Printer) {
     for (id, differ) in collection.certified_twice() {
         let who = named(Some(&collection.plan), id);
         if differ {
-            printer.warning(&format!(
-                "{who} certified two different sets of deals or keys, which nobody does whose folder is whole (E30); ask why"
-            ));
+            let what = "certified two different sets of deals or keys, which nobody does whose folder is whole (E30)";
+            warn(&format!("{who} {what}; ask why"), printer);
         } else {
             say(
                 &format!(
@@ -206,6 +205,13 @@ fn folded(first: &str, text: &str) -> Vec<String> {
 /// A message, folded.
 fn say(text: &str, printer: &Printer) {
     folded("", text).iter().for_each(|line| printer.message(line));
+}
+
+/// A warning, folded.
+fn warn(text: &str, printer: &Printer) {
+    let lines = folded(&" ".repeat("warning: ".len()), text);
+    // As one: no part of a warning is silenced.
+    printer.warning(lines.join("\n").trim_start());
 }
 
 fn numbers(ids: &[Identifier]) -> Vec<u64> {

@@ -122,14 +122,15 @@ pub(super) fn show(collection: &Collection, printer: &Printer) {
         return;
     }
     let network = network_of(plan).map_or("unknown", |network| network.name());
-    printer.result(&format!(
+    let head = format!(
         "{} {}: {network}, {}, {} of {} sign",
         printable(&plan.parameters().title),
         short(plan.hash()),
         count(usize::from(plan.validators()), "validator"),
         plan.threshold().t(),
         plan.threshold().n()
-    ));
+    );
+    super::folded("", &head).iter().for_each(|line| printer.result(line));
     let mark = |done: bool| if done { tone(Tone::Good, "done") } else { tone(Tone::Faint, "-   ") };
     let last = |done: bool| if done { tone(Tone::Good, "done") } else { tone(Tone::Faint, "-") };
     let pre_head = if precommit { "pre-commit  " } else { "" };

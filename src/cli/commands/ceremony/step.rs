@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::plan::{accept_in, one_new_plan};
 use super::unlock::{keystore_password, operator_key, root};
-use super::{carry::carry, failed, folded, numbers, show_twice, taken::show};
+use super::{carry::carry, failed, folded, numbers, say, show_twice, taken::show, warn};
 use crate::cli::args::ceremony::StepArguments;
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
@@ -160,7 +160,7 @@ impl Run<'_> {
             // Once everybody certified, and all of it was verified, nothing can undo it.
             Err(CeremonyError::Ended(end)) if self.folder.events().contains(&Event::Finished) => {
                 let failure = Failure::ceremony(&CeremonyError::Ended(end), self.plan());
-                self.printer.warning(&format!("{}; the ceremony was finished before", failure.headline));
+                warn(&format!("{}; the ceremony was finished before", failure.headline), self.printer);
             }
             gone => gone.map_err(|error| self.failed(&error))?,
         }
@@ -287,10 +287,8 @@ impl Run<'_> {
         let (complaint, sent) = complained.map_err(|error| self.failed(&error))?;
         self.note(&sent);
         let plan = self.plan().cloned();
-        self.printer.message(&format!(
-            "{} sent a wrong share; the complaint proves it to everybody",
-            named(plan.as_ref(), complaint.accused())
-        ));
+        let who = named(plan.as_ref(), complaint.accused());
+        say(&format!("{who} sent a wrong share; the complaint proves it to everybody"), self.printer);
         Ok(Ending::Done("complained"))
     }
 
@@ -378,7 +376,7 @@ impl Run<'_> {
             if let Verdict::ComplainerGuilty(_) | Verdict::Invalid(_) = verdict {
                 let who = named(Some(&collection.plan), complaint.complainer());
                 let about = named(Some(&collection.plan), complaint.accused());
-                self.printer.warning(&format!("{who} complains about {about} without reason; ask why"));
+                warn(&format!("{who} complains about {about} without reason; ask why"), self.printer);
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use dvkey_ceremony::agdkg::plan::Plan;
 
-use super::show_aside;
+use super::{say, show_aside};
 use crate::cli::report::named;
 use crate::cli::ui::printer::Printer;
 use crate::cli::ui::words::{count, printable};
@@ -17,7 +17,7 @@ pub(super) fn show(imported: &Imported, plan: Option<&Plan>, printer: &Printer) 
         let origin = printable(origin);
         let what = kind.words();
         match taken {
-            Taken::New(Some(id)) => printer.message(&format!("took in {what} of {}", named(plan, *id))),
+            Taken::New(Some(id)) => say(&format!("took in {what} of {}", named(plan, *id)), printer),
             Taken::New(None) => printer.detail(&format!("took in {what}: {origin}")),
             Taken::Evidence(fault) => printer.warning(&format!("{origin}: {what}; {}", fault.check.refusal())),
             Taken::OtherCeremony if plan.is_none() => {
