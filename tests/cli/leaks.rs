@@ -11,7 +11,7 @@ use crate::{split, workshop};
 const PASSWORD: &str = "correct horse battery staple 7391";
 
 /// The forms in which a secret could slip out.
-fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut reversed = secret.to_vec();
     reversed.reverse();
     let mut forms = Vec::new();
