@@ -13,6 +13,7 @@ use dvkey_ceremony::{Identifier, SecretBytes};
 
 use super::collection::{Collection, End, Taken};
 use super::gather::{Aside, Blob, Gathered, gather_if_there};
+use super::identity::card_name;
 use super::{CeremonyError, Missing};
 use crate::crypto::ceremony_rsa::CeremonyRsa;
 use crate::format::ceremony_file::{CeremonyFile, kept_name, sent_name, short};
@@ -105,6 +106,22 @@ impl Folder {
         // A bound card replaces the one that it was made from.
         let bound = self.cards.iter().find(|card| identity.owns(card) && card.binding().is_some());
         bound.or_else(|| mine.next())
+    }
+
+    /// My card as a plan has to list it, bound to an operator: the one that the plan lists, if it has the same operator key
+    /// as the last that was made here, which lies in the outbox. `None` where no card of mine is bound: a vault made again
+    /// from words has a card without its operator, and the plan's own stands then.
+    #[must_use]
+    pub fn bound_card(&self, identity: &Identity, plan: &Plan) -> Option<Card> {
+        let bound = |card: &&Card| identity.owns(card) && card.binding().is_some();
+        let out = gather_if_there(&[self.dir.outbox().join(card_name())]);
+        let out: Vec<_> = out.blobs.iter().filter_map(|blob| Card::parse(&blob.bytes, &CeremonyRsa).ok()).collect();
+        let last = out.iter().find(bound);
+        let operator = |card: &Card| card.binding().map(|one| (one.chain_id, one.operator, one.spki.clone()));
+        let same = |card: &&Card| last.is_none_or(|last| operator(last) == operator(card));
+        let listed = |card: &&Card| plan.participants().iter().any(|one| one.card == **card);
+        let mine = || self.cards.iter().filter(bound);
+        mine().filter(same).find(listed).or(last).or_else(|| mine().next()).cloned()
     }
 
     /// The cards that are kept here.

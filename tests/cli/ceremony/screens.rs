@@ -71,3 +71,36 @@ fn a_binding_of_another_card_is_refused_before_the_passphrase() {
     group.run(&["identity", "bind", "ann", "--binding", "for-ann.json", "--no-input"], 1).code("password.missing");
     group.run(&[&["identity", "bind", "ann", "--binding", "for-ann.json"][..], &VAULT].concat(), 0);
 }
+
+#[test]
+fn a_card_that_was_bound_twice_is_mine_for_the_operator_of_the_last() {
+    let mut group = Group::new(&["ann", "ben", "cat", "dan"], &[12, 34, 56, 78]);
+    let first = std::fs::read(group.at("ann/outbox/card.agdkg")).unwrap();
+    // The same operator again: an organizer that has the first card, or the second, has mine.
+    let second = bound_to(&group, "12");
+    assert_ne!(first, second);
+    accepts(&mut group, &first, 0);
+    accepts(&mut group, &second, 0);
+    // Another operator since: the card from before is not mine any more.
+    bound_to(&group, "99");
+    accepts(&mut group, &first, 1);
+}
+
+/// Ann accepts, or refuses, a plan that lists this card as hers.
+fn accepts(group: &mut Group, card: &[u8], exit: i32) {
+    let kept = std::fs::read(group.at("ann/outbox/card.agdkg")).unwrap();
+    std::fs::write(group.at("ann/outbox/card.agdkg"), card).unwrap();
+    let _ = std::fs::remove_file(group.at("stick/the plan.bin"));
+    group.plan(&["--owner", super::WITHDRAWAL, "--nonce", "0"]);
+    std::fs::write(group.at("ann/outbox/card.agdkg"), kept).unwrap();
+    let accept = ["plan", "accept", "ann", "stick", "--confirm", &group.confirm];
+    let said = group.run(&[&accept[..], &VAULT].concat(), exit);
+    assert_eq!(said.stderr.contains("my card is not in the plan"), exit == 1, "{}", said.stderr);
+}
+
+/// Binds Ann's card once more, and gives the new one.
+fn bound_to(group: &Group, id: &str) -> Vec<u8> {
+    let bind = ["identity", "bind", "ann", "--operator-id", id, "--network", "hoodi", "--key", "operator-12.pem"];
+    group.run(&[&bind[..], &VAULT].concat(), 0);
+    std::fs::read(group.at("ann/outbox/card.agdkg")).unwrap()
+}

@@ -186,12 +186,7 @@ pub(super) fn accept_in(
         None => opened.insert(root(folder, vault, printer)?),
     };
     let identity = Identity::derive(root).map_err(|error| failed(&error.into()))?;
-    // A vault made again from words has a card without its operator; the plan's own card stands then. Of a card that was
-    // bound twice, either is mine.
-    let bound = |card: &&Card| identity.owns(card) && card.binding().is_some();
-    let mut mine = folder.cards().iter().filter(bound);
-    let listed = |card: &&Card| plan.participants().iter().any(|one| one.card == **card);
-    let card = mine.clone().find(listed).or_else(|| mine.next()).cloned();
+    let card = folder.bound_card(&identity, &plan);
     let me = folder.accept(plan.clone(), &identity, card.as_ref()).map_err(|error| failed(&error))?;
     printer.object(&JsonAccepted {
         schema: "dvkey.ceremony/1",
