@@ -90,5 +90,7 @@ fn a_walk_is_not_complete_with_certify_files_for_other_deals() {
     said.code("ceremony.undecided");
     assert!(said.stderr.contains(told) && !group.at("output").exists(), "{}", said.stderr);
     group.run(&["verify", "ann"], 3).code("ceremony.not-valid");
+    let said = group.run(&["audit", "ann"], 3);
+    assert!(said.stderr.contains("of other deals: the certify files of ben (2)"), "{}", said.stderr);
     group.run(&["compare", "ann", "ben"], 4).code("ceremony.fault");
 }

@@ -8,10 +8,11 @@ use super::{chosen_plan, failed, folded, gathered, show_aside, warn};
 use crate::cli::args::ceremony::AuditArguments;
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
-use crate::cli::report::Failure;
+use crate::cli::report::{Failure, all_named};
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, printable};
 use crate::format::ceremony_file::{CeremonyFile, short};
+use crate::workflow::ceremony::collection::Collection;
 use crate::workflow::ceremony::judging;
 use crate::workflow::ceremony::rehearse::explains_itself;
 
@@ -95,7 +96,15 @@ pub(super) fn run(arguments: &AuditArguments, printer: &Printer) -> Result<Exit,
         }
         return Ok(Exit::Done);
     };
-    Err(Failure::fault(&fault, plan).code(Code::CeremonyNotValid))
+    let failure = Failure::fault(&fault, plan).code(Code::CeremonyNotValid);
+    // The check itself accuses nobody; whose file it is can be said all the same.
+    Err(match plan.filter(|_| fault.check == Check::CertifyTranscript) {
+        Some(plan) => {
+            let others = Collection::of(plan.clone(), &found.blobs).certified_others();
+            failure.cause(format!("of other deals: the certify files of {}", all_named(Some(plan), &others)))
+        }
+        None => failure,
+    })
 }
 
 /// What holds when a check does not refuse.
