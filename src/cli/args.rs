@@ -102,21 +102,24 @@ Examples:
   dvkey split keystore-m_12381_3600_0_0_0.json
       asks for what is missing, one question at a time
   dvkey split keystores/ --operators operators.json --operator-ids 12,34,56,78 \\
-      --owner 0x81592c3DE184A3E2c0DCB5a261BC107Bfa91f494 --nonce 7 --network hoodi \\
-      --password-dir passwords/ --no-input
+      --owner 0x81592c3DE184A3E2c0DCB5a261BC107Bfa91f494 --nonce 7 \\
+      --network hoodi --password-dir passwords/ --no-input
   dvkey split keystores/ … --dry-run
       shows the plan; decrypts and writes nothing
 
-Passwords never go on the command line. --password-command runs without a shell; {pubkey}, {file} and
+Passwords never go on the command line. --password-command runs without a shell; {pubkey}, {file} and \
 {index} are replaced, and DVKEY_PUBKEY, DVKEY_KEYSTORE and DVKEY_INDEX are set for it.";
 
 const VERIFY_EXAMPLES: &str = "\
 Examples:
   dvkey verify keyshares.json
-  dvkey verify keyshares-hoodi-81592c-nonce7/ --network hoodi --owner 0x8159… --nonce 7 --validators 3
+  dvkey verify keyshares-hoodi-81592c-nonce7/ --network hoodi \\
+      --owner 0x8159… --nonce 7 --validators 3
   dvkey verify keyshares.json --operators operators.json --json
-  dvkey verify deposit_data-1700000000.json --network hoodi --withdrawal 0x8159… --amount 32ether
-  dvkey verify ceremony-2026-11-20--09-57-15.038/ --owner 0x8159… --nonce 7 --validators 3
+  dvkey verify deposit_data-1700000000.json --network hoodi \\
+      --withdrawal 0x8159… --amount 32ether
+  dvkey verify ceremony-2026-11-20--09-57-15.038/ \\
+      --owner 0x8159… --nonce 7 --validators 3
   dvkey verify keyshares.json --proofs proofs.json
 
 What is given is compared with the file, and a difference is a no.
@@ -127,8 +130,9 @@ Examples:
   dvkey deposit keystore-m_12381_3600_0_0_0.json --network hoodi \\
       --withdrawal 0x81592c3DE184A3E2c0DCB5a261BC107Bfa91f494
       asks for the last six characters of the address, and for the password
-  dvkey deposit keystores/ --network mainnet --type 0x02 --amount 2048ether --withdrawal 0x8159… \\
-      --confirm withdrawal=0x8159… --password-dir passwords/ --no-input
+  dvkey deposit keystores/ --network mainnet --type 0x02 --amount 2048ether \\
+      --withdrawal 0x8159… --confirm withdrawal=0x8159… \\
+      --password-dir passwords/ --no-input
   dvkey deposit keystores/ --network mainnet --for lido-csm --dry-run
       shows the plan and what the preset sets; decrypts and writes nothing
 
@@ -138,25 +142,29 @@ Presets for --for:
   rocketpool-minipool ADDRESS    a minipool; say --amount, it deposits in parts
   eigenpod ADDRESS               an EigenPod
 
-The withdrawal address cannot be changed after the deposit. Nothing is sent: the file is for the
+The withdrawal address cannot be changed after the deposit. Nothing is sent: the file is for the \
 launchpad, or for whoever makes the deposit.";
 
 const OPEN_EXAMPLES: &str = "\
 Examples:
-  dvkey open keyshares.json --key encrypted_private_key.json --password-file password
+  dvkey open keyshares.json --key encrypted_private_key.json \\
+      --password-file password
   dvkey open keyshares.json --key operator.pem
 
-Exit code 0: every sealed share for this operator opens and matches. 3: one does not.
+Exit code 0: every sealed share for this operator opens and matches. 3: one does not. \
 1: there is none, or the key cannot be used.";
 
 const RECOVER_EXAMPLES: &str = "\
 Examples:
-  dvkey recover keyshares.json --key 12=operator-12.pem --key 34=operator-34.pem \\
+  dvkey recover keyshares.json \\
+      --key 12=operator-12.pem --key 34=operator-34.pem \\
       --key 56=node-56/encrypted_private_key.json:node-56/password
-  dvkey recover keyshares.json --validator 0x8c44… --key … --new-password-file password --no-input
-  dvkey recover --validator 0x8c44… --share 1=share-1.json:pw1 --share 2=share-2.json:pw2 --share 3=…
+  dvkey recover keyshares.json --validator 0x8c44… --key … \\
+      --new-password-file password --no-input
+  dvkey recover --validator 0x8c44… \\
+      --share 1=share-1.json:pw1 --share 2=share-2.json:pw2 --share 3=…
 
-As many shares are needed as the threshold says: 3 of 4, 5 of 7, 7 of 10, 9 of 13. A validator key
+As many shares are needed as the threshold says: 3 of 4, 5 of 7, 7 of 10, 9 of 13. A validator key \
 that signs in two places is slashed: take the validator off the SSV Network first.";
 
 #[derive(Debug, Args)]

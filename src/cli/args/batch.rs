@@ -33,8 +33,8 @@ pub(crate) enum BatchCommand {
 const PLAN_EXAMPLES: &str = "\
 The manifest is CSV with this header, or JSON Lines with the same names:
   keystore,operators,operator_ids,owner,nonce,network,password_file,tag
-Paths are relative to the manifest. A keystore may be a folder. operator_ids (12;34;56;78),
-password_file and tag may be empty; nonce is needed on the first row of each owner and network,
+Paths are relative to the manifest. A keystore may be a folder. operator_ids (12;34;56;78), \
+password_file and tag may be empty; nonce is needed on the first row of each owner and network, \
 later rows take the next one. Nothing is decrypted.
 
 Examples:
@@ -48,20 +48,21 @@ Examples:
       --password-command 'vault kv get -field=password keys/{pubkey}'
 
 Rows that name a password_file use that. What was done by an earlier run is judged and kept.
-Exit code 0: all rows of the shard are done. 5: some are still to be done. 1: all were tried and
+Exit code 0: all rows of the shard are done. 5: some are still to be done. 1: all were tried and \
 some refused. 6: the disk is full, or may not be written to; what is done is kept.";
 
 const MERGE_EXAMPLES: &str = "\
 Examples:
   dvkey batch merge plan.jsonl --work work --out merged
   dvkey batch merge plan.jsonl --work worker-1 worker-2 worker-3 --out merged
-  dvkey batch merge plan.jsonl --work work --out next --compact --next-nonce 0x8159…=10
+  dvkey batch merge plan.jsonl --work work --out next \\
+      --compact --next-nonce 0x8159…=10
 
-A gap is never closed silently: of each owner, only what stands before its first gap is merged.
-What an earlier merge has written to --out stays as it is, byte for byte, since it may be registered
-by now: when a gap has been mended, the rows behind it get a file of their own. Another --out gets
-one file for all.
---compact makes a new plan instead: rows below the owner's next nonce on chain count as registered,
+A gap is never closed silently: of each owner, only what stands before its first gap is merged. \
+What an earlier merge has written to --out stays as it is, byte for byte, since it may be registered \
+by now: when a gap has been mended, the rows behind it get a file of their own. Another --out gets \
+one file for all. \
+--compact makes a new plan instead: rows below the owner's next nonce on chain count as registered, \
 refused rows are left out, the rest is numbered anew from there and must be run again.
 Exit code 0: everything was merged. 5: rows are still to be done. 1: rows were refused.";
 

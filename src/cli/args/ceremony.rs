@@ -17,16 +17,16 @@ pub(crate) struct CeremonyArguments {
 const OVERVIEW: &str = "\
 Each participant has a folder of its own:  inbox/   put files here, under any names
                                            outbox/  carry these to all others
-`step` takes in what is new, says what is missing and from whom, asks the one question that is due
+`step` takes in what is new, says what is missing and from whom, asks the one question that is due \
 and writes the one file that is due. It may be run again at any time, and after any accident.
 
   identity new FOLDER      once; the card in outbox/ goes to the organizer
   plan new CARD…           the organizer; the plan goes to everybody
-  step FOLDER              everybody, until it says that the ceremony is finished
+  step FOLDER              everybody, until the ceremony is finished
   assemble STICK           anybody; deposit data, keyshares, certificate
   verify OUTPUT            the owner, before depositing
 
-Exit code 0: done. 5: waiting for others. 4: somebody cheated, and signed files prove it.
+Exit code 0: done. 5: waiting for others. 4: somebody cheated, and signed files prove it. \
 3: audit or verify says no. `dvkey ceremony rehearse` shows all of it with throwaway keys.";
 
 #[derive(Debug, Subcommand)]
@@ -77,9 +77,10 @@ const STEP_EXAMPLES: &str = "\
 Examples:
   dvkey ceremony step alice
   dvkey ceremony step alice --stick /media/stick
-      reads the stick as well, and copies the outbox onto it; a read-only stick is read
+      reads the stick as well, and copies the outbox onto it
   dvkey ceremony step alice --passphrase-file pw --no-input \\
-      --confirm network=hoodi,amount=32ether,withdrawal=0x8159…,owner=0x8159…,words=into-retire-…
+      --confirm network=hoodi,amount=32ether,withdrawal=0x8159…,owner=0x8159…,\\
+words=into-retire-…
       accepts the plan in the inbox, if it is that one
 
 Exit code 0: something was done, or all is finished. 5: there is nothing to do but to wait.";
@@ -89,7 +90,7 @@ Examples:
   dvkey ceremony assemble /media/stick --out output
   dvkey ceremony assemble alice --out output
 
-Needs all deals in full and the certify files of all participants; there is no way around that.
+Needs all deals in full and the certify files of all participants; there is no way around that. \
 What is written was read back and judged as `dvkey verify` and `dvkey ceremony audit` judge it.";
 
 const REHEARSE_EXAMPLES: &str = "\
@@ -102,10 +103,10 @@ Cheats:
   false-complaint   complains about a share that is right
 
 Examples:
-  dvkey ceremony rehearse --participants 4 --validators 2 --network hoodi --out rehearsal
-  dvkey ceremony rehearse --participants 4 --network hoodi --out lesson --cheat bad-share
+  dvkey ceremony rehearse --participants 4 --validators 2 --out rehearsal
+  dvkey ceremony rehearse --participants 4 --out lesson --cheat bad-share
 
-The outputs belong to an address that nobody has a key for, and the plan says REHEARSAL: they cannot
+The outputs belong to an address that nobody has a key for, and the plan says REHEARSAL: they cannot \
 pass for real ones. Afterwards every command can be tried on the folders; the passphrase is: rehearsal";
 
 #[derive(Debug, Subcommand)]
@@ -122,11 +123,13 @@ pub(crate) enum IdentityCommand {
 const BIND_EXAMPLES: &str = "\
 Examples:
   dvkey ceremony identity bind card.agdkg --operator-id 12 --network hoodi \\
-      --key encrypted_private_key.json --password-file password --out binding.json
+      --key encrypted_private_key.json --password-file password \\
+      --out binding.json
       on the operator's server: signs the card's keys; the key stays there
   dvkey ceremony identity bind alice --binding binding.json
-      on the laptop: makes the card again with it. `step` does so with a binding in the inbox
-  dvkey ceremony identity bind alice --operator-id 12 --network hoodi --key operator-12.pem
+      on the laptop: makes the card again with it, as `step` does
+  dvkey ceremony identity bind alice --operator-id 12 --network hoodi \\
+      --key operator-12.pem
       both at once, where laptop and key are at one place";
 
 /// The passphrase of a vault, and whether anybody can be asked.
@@ -223,11 +226,11 @@ pub(crate) enum PlanCommand {
 
 const PLAN_EXAMPLES: &str = "\
 Examples:
-  dvkey ceremony plan new cards/ --network hoodi --validators 2 --withdrawal 0x8159… \\
-      --owner 0x8159… --nonce 7 --title 'Kestrel pool'
-      an SSV cluster: ids and threshold follow from the cards, which are bound to operators
-  dvkey ceremony plan new 1=alice.agdkg 2=bob.agdkg 3=carol.agdkg --threshold 2 \\
-      --network hoodi --withdrawal 0x8159…
+  dvkey ceremony plan new cards/ --network hoodi --validators 2 \\
+      --withdrawal 0x8159… --owner 0x8159… --nonce 7 --title 'Kestrel pool'
+      an SSV cluster: ids and threshold follow from the cards
+  dvkey ceremony plan new 1=alice.agdkg 2=bob.agdkg 3=carol.agdkg \\
+      --threshold 2 --network hoodi --withdrawal 0x8159…
       any other cluster: 2 of 3";
 
 const ACCEPT_EXAMPLES: &str = "\
@@ -235,8 +238,9 @@ Examples:
   dvkey ceremony plan accept alice
       the plan in the inbox; asks for everything that has to be confirmed
   dvkey ceremony plan accept alice plan.agdkg --passphrase-file pw --no-input \\
-      --confirm network=hoodi,amount=32ether,withdrawal=0x8159…,owner=0x8159…,words=into-retire-…
-      whole values, as they should be; amount and withdrawal once for each that the plan has";
+      --confirm network=hoodi,amount=32ether,withdrawal=0x8159…,owner=0x8159…,\\
+words=into-retire-…
+      whole values; amount and withdrawal once for each that the plan has";
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanNewArguments {

@@ -15,13 +15,14 @@ pub(crate) struct TxArguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  dvkey tx register keyshares.json --network hoodi --new-cluster --value 1.5ether --out tx
+  dvkey tx register keyshares.json --network hoodi --new-cluster \\
+      --value 1.5ether --out tx
   dvkey tx next --network hoodi --receipt receipt.json --out cluster.json
-  dvkey tx register keyshares.json --network hoodi --cluster cluster.json --from-nonce 87 \\
-      --value 0.5ether --format safe --from 0x8159… --out tx
+  dvkey tx register keyshares.json --network hoodi --cluster cluster.json \\
+      --from-nonce 87 --value 0.5ether --format safe --from 0x8159… --out tx
   dvkey tx decode tx/register-01.safe.json
 
-dvkey holds no account key and sends nothing. It writes what a wallet, a Safe or a script needs, and
+dvkey holds no account key and sends nothing. It writes what a wallet, a Safe or a script needs, and \
 refuses what the contract would reject. Amounts are 1.5ether, 100gwei or 250000wei.";
 
 #[derive(Debug, Subcommand)]

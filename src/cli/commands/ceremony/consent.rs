@@ -212,11 +212,12 @@ fn end(address: &Address) -> String {
 fn parse(text: &str) -> Result<Confirmed, Failure> {
     let mut confirmed = Confirmed::default();
     for part in text.split(',') {
-        let form = || {
-            Failure::new(Code::ConfirmDiffers, format!("{:?} is not of the form NAME=VALUE", part.trim()))
+        let refused = |problem: &str| {
+            Failure::new(Code::ConfirmDiffers, format!("{:?} {problem}", part.trim()))
                 .hint("the names are network, amount, withdrawal, owner, validators, words")
         };
-        let (name, value) = part.trim().split_once('=').ok_or_else(form)?;
+        let pair = part.trim().split_once('=');
+        let (name, value) = pair.ok_or_else(|| refused("is not of the form NAME=VALUE"))?;
         match name {
             "network" => confirmed.network = Some(value.to_owned()),
             "amount" => confirmed.amounts.push(parse_amount(value)?.get()),
@@ -224,7 +225,7 @@ fn parse(text: &str) -> Result<Confirmed, Failure> {
             "owner" => confirmed.owner = Some(parse_owner(value)?),
             "validators" => confirmed.validators = Some(value.to_owned()),
             "words" => confirmed.words = Some(value.to_lowercase().replace([' ', '_', '.'], "-")),
-            _ => return Err(form()),
+            _ => return Err(refused("confirms nothing that a plan has")),
         }
     }
     Ok(confirmed)

@@ -75,13 +75,13 @@ enum Ending {
 
 pub(super) fn run(goal: Goal, arguments: &StepArguments, printer: &Printer) -> Result<Exit, Failure> {
     let folder = Folder::open(&arguments.folder).map_err(|error| failed(&error))?;
+    printer.set_resumable();
     let mut run = Run { arguments, printer, folder, root: None, written: Vec::new(), did: false, handed: false };
     let imported = run.import()?;
     run.fold(&imported)?;
     let ending = run.go(goal);
     // Whatever was written before something went wrong is carried on all the same.
-    let outbox = run.folder.dir().outbox();
-    let handed = carry(&outbox, arguments.stick.as_deref(), arguments.armor, printer);
+    let handed = run.carry_outbox();
     let ending = match ending {
         Ok(ending) => ending,
         Err(error) => {
@@ -322,6 +322,11 @@ impl Run<'_> {
         if !finish::is_sealed(&plan) {
             let out = self.arguments.out.clone().unwrap_or_else(|| self.folder.dir().path().join("keystores"));
             let file = self.arguments.keystore_password_file.as_deref();
+            if file.is_none() {
+                // Whoever has no password at hand leaves here; the others get what they wait for all the same. A stick that
+                // cannot be written is told of at the end.
+                let _ = self.carry_outbox();
+            }
             let password = keystore_password(file, &self.arguments.vault, self.printer)?;
             let written = finish::write_keystores(&plan, &finished, &password, &out, &|_| ());
             let written = written.map_err(|error| self.failed(&error))?;
@@ -343,6 +348,11 @@ impl Run<'_> {
         finish::note(&mut self.folder).map_err(|error| failed(&error))?;
         self.did = true;
         Ok(Ending::Done("finished"))
+    }
+
+    fn carry_outbox(&self) -> Result<(), Failure> {
+        let outbox = self.folder.dir().outbox();
+        carry(&outbox, self.arguments.stick.as_deref(), self.arguments.armor, self.printer)
     }
 
     /// Keystores are asked for again, elsewhere.

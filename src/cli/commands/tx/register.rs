@@ -17,6 +17,7 @@ use crate::format::json;
 use crate::format::keyshares::{self, KeysharesFile};
 use crate::format::operator_state::OperatorStates;
 use crate::format::operators;
+use crate::format::watermark::is_nobody;
 use crate::workflow::payload::preflight::VALIDATOR_LIMIT;
 use crate::workflow::payload::register::{Plan, Request, choose};
 use crate::workflow::verify::provenance_beside;
@@ -58,6 +59,12 @@ pub(super) fn run(arguments: &RegisterArguments, printer: &Printer) -> Result<Ex
     let plan = chosen.build(cluster.as_ref(), &request).map_err(|error| Failure::register(&error))?;
     let sender = arguments.payload.from.as_deref().map(|text| address("--from", text)).transpose()?;
     must_be_the_owner(sender, plan.owner)?;
+    if is_nobody(&plan.owner) {
+        // On a test network the registration can be practised as well.
+        printer.warning(
+            "the keyshares are of a rehearsal: nobody has the account that owns them, and nobody can send this",
+        );
+    }
     if !plan.network_confirmed {
         printer.warning(&format!(
             "nothing beside the keyshares says which network they are for; --network {} is taken on trust",
