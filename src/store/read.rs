@@ -159,6 +159,14 @@ pub fn digest_of(path: &Path) -> Result<Sha256Digest, ReadError> {
     }
 }
 
+/// Opens a regular file of any length, to be read from its start.
+///
+/// # Errors
+/// [`ReadError`] as the system reports it.
+pub fn read_file(path: &Path) -> Result<impl Read + use<>, ReadError> {
+    open(&Source::File(path.to_path_buf()), u64::MAX)
+}
+
 /// Reads a secret to its end, at most `limit` bytes.
 ///
 /// The bytes go from the kernel into one buffer, allocated once at its full size and wiped on

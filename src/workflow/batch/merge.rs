@@ -1,4 +1,7 @@
 //! Merges results into one keyshares file for each owner and cluster, in the order of nonces, up to the owner's first gap.
+//!
+//! A result is judged once, in the file that it becomes a part of, from the disk, and before anybody may see the file. Only if
+//! that says no are the results judged one by one, to find the row that is not right, and merged once more up to it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -9,7 +12,7 @@ use super::merged_file::Piece;
 use super::others::{self, Clash};
 use super::result::GROUP;
 use super::shard::{AllWork, Wanted};
-use super::status::{Counts, State, judged_states};
+use super::status::{Counts, State, judged_states, read_states};
 use super::{LoadError, LoadedPlan, PlanCluster, ResultProblem, RowsByPlace};
 use crate::crypto::digest::Sha256Digest;
 use crate::format::journal::Superseded;
@@ -48,7 +51,7 @@ pub struct Merged {
 }
 
 /// A keyshares file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MergedFile {
     /// Its folder.
     pub folder: PathBuf,
@@ -142,6 +145,15 @@ impl Slot {
     }
 }
 
+/// When results are judged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Judging {
+    /// In the files that are made of them; those that no file holds, before.
+    Files,
+    /// One by one, before any file is made; and in the files.
+    Results,
+}
+
 /// Merges what there is.
 ///
 /// # Errors
@@ -152,6 +164,25 @@ pub fn merge(
     request: &Request,
     heard: &dyn Fn(&MergedFile),
 ) -> Result<Merged, MergeError> {
+    let mut made = Vec::new();
+    match merge_as(plan, work, request, Judging::Files, &mut made, heard) {
+        Err(MergeError::NotValid(_) | MergeError::ReadBack(_)) => {
+            merge_as(plan, work, request, Judging::Results, &mut made, heard)
+        }
+        outcome => outcome,
+    }
+}
+
+/// As [`merge`]. What is in `made` was made a moment ago and has been told of.
+fn merge_as(
+    plan: &LoadedPlan,
+    work: &AllWork,
+    request: &Request,
+    judging: Judging,
+    made: &mut Vec<MergedFile>,
+    heard: &dyn Fn(&MergedFile),
+) -> Result<Merged, MergeError> {
+    let before = made.len();
     let (owners, slots) = in_order(plan)?;
     let mut merged = Merged {
         files: Vec::new(),
@@ -165,7 +196,7 @@ pub fn merge(
     let names = Names::new(&owners);
     let mut all = Vec::new();
     for ((network, owner), own) in owners.iter().zip(slots.chunk_by(|a, b| a.owner == b.owner)) {
-        let states = states(plan, work, own, request.jobs, &mut places)?;
+        let states = states(plan, work, own, (request.jobs, judging), &mut places)?;
         let usable = usable(plan, states, (*network, *owner), own, &mut places, &mut merged)?;
         for pair in own.windows(2) {
             if let [earlier, later] = pair
@@ -184,8 +215,14 @@ pub fn merge(
     }
     // Nothing is written before all of it is known to go with what is there.
     for piece in all {
+        let earlier = made.iter().take(before).find(|file| file.folder == piece.folder && piece.last == file.last);
+        if let Some(file) = earlier {
+            merged.files.push(file.clone());
+            continue;
+        }
         let file = piece.make()?;
         heard(&file);
+        made.push(file.clone());
         merged.files.push(file);
     }
     Ok(merged)
@@ -212,17 +249,26 @@ fn in_order(plan: &LoadedPlan) -> Result<(Owners, Vec<Slot>), MergeError> {
     Ok((numbers.into_keys().collect(), slots))
 }
 
-/// What an owner's rows have come to, each result judged before it may become a part of a file.
+/// What an owner's rows have come to. Those before its first gap become parts of files, and are judged there.
 fn states<'w>(
     plan: &LoadedPlan,
     work: &'w AllWork,
     own: &[Slot],
-    jobs: usize,
+    (jobs, judging): (usize, Judging),
     places: &mut RowsByPlace<'_>,
 ) -> Result<Vec<State<'w>>, LoadError> {
     let mut states = Vec::with_capacity(own.len());
+    let mut is_before_gap = judging == Judging::Files;
     for slots in own.chunks(GROUP * jobs.max(1)) {
         let rows = slots.iter().map(|slot| places.at(slot.place)).collect::<Result<Vec<_>, _>>()?;
+        if is_before_gap {
+            let read = in_chunks(&rows, jobs, |rows| read_states(work, rows));
+            is_before_gap = read.iter().all(|state| matches!(state, State::Done));
+            if is_before_gap {
+                states.extend(read);
+                continue;
+            }
+        }
         states.extend(in_chunks(&rows, jobs, |rows| judged_states(plan, work, rows)));
     }
     Ok(states)

@@ -1,7 +1,7 @@
 //! One keyshares file of a merge: there already, or made, read back and judged.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use dvkey_ceremony::{Address, Nonce};
@@ -20,7 +20,7 @@ use crate::format::provenance::{
 use crate::format::row_result::RowResult;
 use crate::store::atomic::{Mode, Staged};
 use crate::store::output_dir::OutputDir;
-use crate::store::read::{Source, digest_of, read_bounded};
+use crate::store::read::{Source, digest_of, read_bounded, read_file};
 use crate::store::write_error::WriteError;
 use crate::workflow::split::{KEYSHARES_FILE, OUTPUT_FILES};
 use crate::workflow::verify::check::{Check, Verdict};
@@ -78,7 +78,11 @@ impl<'a> Piece<'a> {
     pub(super) fn make(self) -> Result<MergedFile, MergeError> {
         let Self { file, folder, first, last, kept } = self;
         let digest = match kept {
-            Some(digest) => digest,
+            Some(digest) => {
+                let reader = read_file(&folder.join(KEYSHARES_FILE))?;
+                file.judge(file.cluster()?, first, reader)?;
+                digest
+            }
             None => file.make(&folder, first)?,
         };
         let operators = file.cluster()?.cluster.ids();
@@ -117,7 +121,7 @@ impl File<'_> {
         if staged.digest_back()? != digest {
             return Err(MergeError::ReadBack(KEYSHARES_FILE));
         }
-        let held = self.judge(cluster, first, &mut staged)?;
+        let held = self.judge(cluster, first, staged.reader()?)?;
         let mut described = output.begin(provenance::FILE_NAME, Mode::Public)?;
         let description = self.describe(cluster, first, digest, &held, &mut described)?;
         if described.digest_back()? != description {
@@ -137,8 +141,7 @@ impl File<'_> {
         Some(claims(folder)?.validators.len())
     }
 
-    /// The digest of the file in the folder, if it is byte for byte the one that would be made of these rows, all of which
-    /// were judged.
+    /// The digest of the file in the folder, if it is byte for byte the one that would be made of these rows.
     fn kept(&self, folder: &Path) -> Result<Option<Sha256Digest>, MergeError> {
         let Ok(digest) = digest_of(&folder.join(KEYSHARES_FILE)) else { return Ok(None) };
         let mut running = Sha256Running::default();
@@ -186,11 +189,11 @@ impl File<'_> {
         &self,
         cluster: &PlanCluster,
         first: Nonce,
-        staged: &mut Staged,
+        reader: impl Read,
     ) -> Result<BTreeMap<Check, usize>, MergeError> {
         let read_back = |_: io::Error| MergeError::ReadBack(KEYSHARES_FILE);
         let most = (GROUP * self.request.jobs.max(1)).min(512);
-        let mut pieces = Pieces::new(BufReader::new(staged.reader()?)).map_err(read_back)?;
+        let mut pieces = Pieces::new(BufReader::new(reader)).map_err(read_back)?;
         let mut held: BTreeMap<Check, usize> = BTreeMap::new();
         let mut seen = HashSet::new();
         let mut position = 0_usize;

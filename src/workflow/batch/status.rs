@@ -99,7 +99,7 @@ pub fn status(
     let mut status = Status { all: Counts::default(), groups: BTreeMap::new(), damaged_lines, last };
     let mut rows = plan.rows()?;
     while let Some((_, row)) = rows.next_row()? {
-        let state = taken(work, &row).unwrap_or_else(|| state(work, &Wanted::from(&row)));
+        let state = read_state(work, &row);
         let operators = plan.cluster(&row)?.cluster.ids();
         status.all.count(&state);
         status.groups.entry((row.network, row.owner, operators)).or_default().count(&state);
@@ -125,6 +125,15 @@ pub(super) fn state<'w>(work: &'w AllWork, row: &Wanted) -> State<'w> {
             None => State::Pending,
         },
     }
+}
+
+fn read_state<'w>(work: &'w AllWork, row: &Row) -> State<'w> {
+    taken(work, row).unwrap_or_else(|| state(work, &Wanted::from(row)))
+}
+
+/// The states of these rows, no result judged further than that it is what the journal says, and this row's.
+pub(super) fn read_states<'w>(work: &'w AllWork, rows: &[Row]) -> Vec<State<'w>> {
+    rows.iter().map(|row| read_state(work, row)).collect()
 }
 
 /// The states of these rows, every result judged as a stranger would.

@@ -201,6 +201,54 @@ fn forged_results_are_judged() {
     assert_eq!(merged(folder, &OUT.replace("merged", "whole")).len(), 3);
 }
 
+/// A forged result is found in the file that it would have become a part of: the files before it are made, once, and its own
+/// ends before it.
+#[test]
+fn a_forged_result_ends_its_own_file() {
+    let folder = service(5);
+    let folder = folder.path();
+    let list = fs::read_to_string(folder.join("operators.json")).unwrap();
+    let mut others: serde_json::Value = serde_json::from_str(&list).unwrap();
+    others.as_array_mut().unwrap().iter_mut().for_each(|one| one["id"] = (one["id"].as_u64().unwrap() + 1000).into());
+    fs::write(folder.join("others.json"), others.to_string()).unwrap();
+    let row = |number: u8, operators: &str, nonce: &str| {
+        format!("ks/keystore-{number}.json,{operators}.json,,{OWNER},{nonce},hoodi,,\n")
+    };
+    let rows = [(1, "operators", "7"), (2, "operators", ""), (3, "others", ""), (4, "others", ""), (5, "others", "")];
+    manifest(folder, &rows.map(|(number, operators, nonce)| row(number, operators, nonce)).concat());
+    plan(folder);
+    run(folder, &[]).assert().success();
+    let work = folder.join("work/shard-1-of-1");
+    let result = |row: u32| work.join(format!("results/row-{row:06}.json"));
+    let (mine, other) = (fs::read_to_string(result(3)).unwrap(), fs::read_to_string(result(4)).unwrap());
+    let signature = |text: &str| text.split("\"sharesData\":\"").nth(1).unwrap()[..194].to_owned();
+    let forged = mine.replace(&signature(&mine), &signature(&other));
+    assert_ne!(forged, mine);
+    fs::write(result(3), &forged).unwrap();
+    let journal = fs::read_to_string(work.join("journal")).unwrap();
+    let digest = |text: &str| hex::encode(<sha2::Sha256 as sha2::Digest>::digest(text));
+    let line = journal.lines().find(|line| line.contains(&digest(&mine))).unwrap();
+    let body = line[17..].replace(&digest(&mine), &digest(&forged));
+    fs::write(work.join("journal"), journal.replace(line, &format!("{} {body}", &digest(&body)[..16]))).unwrap();
+
+    for was_there in [false, true] {
+        let assert = merge(folder, &["--out", "merged", "--json"]).assert().code(5);
+        let events = objects(&stdout(&assert));
+        let said: Vec<_> = events
+            .iter()
+            .filter(|event| event["event"] == "file")
+            .map(|file| (file["firstNonce"].as_u64(), file["lastNonce"].as_u64(), file["wasThere"].as_bool()))
+            .collect();
+        let there = Some(was_there);
+        assert_eq!(said, [(Some(7), Some(8), there), (Some(9), Some(9), there)]);
+        let gap = events.iter().find(|event| event["event"] == "gap").unwrap();
+        assert_eq!((gap["nonce"].as_u64(), gap["heldBack"].as_u64()), (Some(10), Some(1)));
+        assert_eq!(gap["reason"], "the signature does not hold for owner and nonce");
+    }
+    let names = fs::read_dir(folder.join("merged")).unwrap().count();
+    assert_eq!((names, merged(folder, OUT).len()), (2, 2));
+}
+
 /// One run at a time in the folder of a shard; another shard is another folder.
 #[test]
 fn two_runs_of_a_shard_do_not_meet() {
