@@ -127,7 +127,7 @@ Examples:
       --out binding.json
       on the operator's server: signs the card's keys; the key stays there
   dvkey ceremony identity bind alice --binding binding.json
-      on the laptop: makes the card again with it, as `step` does
+      on the laptop: makes the card again with it
   dvkey ceremony identity bind alice --operator-id 12 --network hoodi \\
       --key operator-12.pem
       both at once, where laptop and key are at one place";

@@ -117,6 +117,15 @@ impl Failure {
             MergeError::Read(error) => Self::read(Code::FileUnreadable, error),
             MergeError::Clash(_) => Self::new(Code::BatchNonceClash, error.to_string())
                 .hint("nothing was written; decide for one of them: each nonce registers one validator"),
+            MergeError::Earlier { is_replaceable, .. } => {
+                Self::new(Code::BatchNonceClash, error.to_string()).hint(match is_replaceable {
+                    true => "nothing was written; where they are not registered, --force replaces them",
+                    false => {
+                        "nothing was written; bring back the results that are missing, or, where they are not \
+                         registered, move them away"
+                    }
+                })
+            }
             MergeError::Write(error) => Self::write(error),
             MergeError::ChangedMeanwhile(_) => {
                 Self::new(Code::BatchUnfinished, error.to_string()).hint("run the shard of this row again, then merge")

@@ -170,7 +170,7 @@ impl OldJournals {
 type Own = BTreeMap<Nonce, (u32, u64)>;
 
 /// Writes a new plan to `staged`: for each owner that is named, the rows from its next nonce on, without the refused ones,
-/// moved down by as many nonces as rows before them are left out. Owners without refused rows need not be named, and are not in the new plan.
+/// each with the next of the owner's own nonces in the old plan. Owners without refused rows need not be named, and are not in the new plan.
 ///
 /// The rows of an owner are taken once. To ask for the same again gives the same plan again, byte for byte: the first one
 /// may never have come to the disk.
@@ -280,7 +280,9 @@ fn renumber(
         holes: Vec::new(),
         nonces: None,
     };
-    let (mut shift, mut expected) = (0_u16, first.get());
+    // What was left to others stays theirs: the rows move up within the nonces that are the plan's own.
+    let mut free = own.range(first..).map(|(nonce, _)| *nonce);
+    let mut expected = first.get();
     for (nonce, (_, place)) in own {
         let row = places.at(*place)?;
         let state = state(work, &Wanted::from(&row));
@@ -295,11 +297,9 @@ fn renumber(
         }
         if matches!(state, State::Refused { .. }) {
             outcome.left_out.push((*nonce, row.keystore));
-            shift = shift.saturating_add(1);
             continue;
         }
-        // Only rows that are left out make others move: what was left to others stays theirs.
-        let nonce = Nonce::from(nonce.get().saturating_sub(shift));
+        let nonce = free.next().unwrap_or(*nonce);
         if nonce.get() > expected {
             let last = nonce.get().saturating_sub(1);
             outcome.holes.push(Hole { network, owner, first: expected, last });

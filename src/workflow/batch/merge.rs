@@ -71,6 +71,8 @@ pub struct MergedFile {
     pub digest: Sha256Digest,
     /// Whether the same file was there before.
     pub was_there: bool,
+    /// The digest of another file that was there before, and is not any more.
+    pub replaced: Option<Sha256Digest>,
 }
 
 /// A nonce without a result: whatever is registered behind it would be void.
@@ -106,6 +108,22 @@ pub enum MergeError {
     /// Files of another plan are there, and would use a nonce once more.
     #[error(transparent)]
     Clash(#[from] Clash),
+    /// Keyshares of an earlier merge are there, which may be registered by now.
+    #[error(
+        "{}: keyshares{} are there, and may be registered; what there is now makes others, of {now}",
+        folder.display(),
+        earlier.map(|earlier| format!(" of {earlier} validators")).unwrap_or_default()
+    )]
+    Earlier {
+        /// Where.
+        folder: PathBuf,
+        /// How many validators they have, if their provenance says it.
+        earlier: Option<usize>,
+        /// How many the new ones would have.
+        now: usize,
+        /// Whether no validator would be lost.
+        is_replaceable: bool,
+    },
     /// Writing failed.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -212,6 +230,9 @@ fn merge_as(
     }
     for piece in &all {
         others.must_not_have(&piece.folder, piece.owner(), (piece.first, piece.last))?;
+        if !made.iter().any(|file| file.folder == piece.folder) {
+            piece.must_not_replace()?;
+        }
     }
     // Nothing is written before all of it is known to go with what is there.
     for piece in all {

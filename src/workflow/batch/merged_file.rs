@@ -75,8 +75,23 @@ impl<'a> Piece<'a> {
         (self.file.network, self.file.owner)
     }
 
+    /// Refuses to put another content where keyshares of an earlier merge are, which may be registered by now: without
+    /// --force always, and with it where validators would be lost.
+    pub(super) fn must_not_replace(&self) -> Result<(), MergeError> {
+        if self.kept.is_some() || digest_of(&self.folder.join(KEYSHARES_FILE)).is_err() {
+            return Ok(());
+        }
+        let (earlier, now) = (self.file.earlier(&self.folder), self.file.run.len());
+        let is_replaceable = earlier.is_none_or(|earlier| earlier <= now);
+        if is_replaceable && self.file.request.force {
+            return Ok(());
+        }
+        Err(MergeError::Earlier { folder: self.folder.clone(), earlier, now, is_replaceable })
+    }
+
     pub(super) fn make(self) -> Result<MergedFile, MergeError> {
         let Self { file, folder, first, last, kept } = self;
+        let before = digest_of(&folder.join(KEYSHARES_FILE)).ok();
         let digest = match kept {
             Some(digest) => {
                 let reader = read_file(&folder.join(KEYSHARES_FILE))?;
@@ -87,7 +102,8 @@ impl<'a> Piece<'a> {
         };
         let operators = file.cluster()?.cluster.ids();
         let (network, owner, validators, was_there) = (file.network, file.owner, file.run.len(), kept.is_some());
-        Ok(MergedFile { folder, network, owner, operators, first, last, validators, digest, was_there })
+        let replaced = before.filter(|before| *before != digest);
+        Ok(MergedFile { folder, network, owner, operators, first, last, validators, digest, was_there, replaced })
     }
 }
 
@@ -109,7 +125,10 @@ impl File<'_> {
     /// Makes it and returns its digest.
     fn make(&self, folder: &Path, first: Nonce) -> Result<Sha256Digest, MergeError> {
         let cluster = self.cluster()?;
-        let output = OutputDir::prepare(folder, &OUTPUT_FILES, self.request.force)?;
+        // A provenance without its keyshares is what a merge leaves that was killed between the two.
+        let is_unfinished = digest_of(&folder.join(KEYSHARES_FILE)).is_err()
+            && claims(folder).is_some_and(|claims| claims.plan == Some(self.plan.hash.to_string()));
+        let output = OutputDir::prepare(folder, &OUTPUT_FILES, self.request.force || is_unfinished)?;
         let mut running = Sha256Running::default();
         let mut staged = output.begin(KEYSHARES_FILE, Mode::Public)?;
         self.keyshares(cluster, &mut |piece| {

@@ -9,7 +9,7 @@ use dvkey_ceremony::{Dealer, OwnerNonce, PublicKey};
 
 use super::finish::Finisher;
 use super::result::{GROUP, judge_read};
-use super::shard::{RESULTS, RowState, ShardError, Unclaimed, must_go_with, read_result, read_state};
+use super::shard::{RESULTS, RowState, ShardError, Unclaimed, must_go_with, read_result, read_state, superseded_in};
 use super::{LoadError, LoadedPlan, ResultProblem, Shard};
 use crate::crypto::digest::Sha256Digest;
 use crate::crypto::kdf::KdfLimits;
@@ -220,7 +220,9 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
         (ports.events)(Event::Unclaimed(lines));
     }
     let mut done = keep(plan, request.shard, folder.path(), state.rows, ports)?;
-    let taken = taken(plan, request.shard, &state.superseded)?;
+    // A shard that was not begun when another plan took its rows has no line of that; those beside it have.
+    let superseded = superseded_in(outer.path(), plan.hash)?;
+    let taken = taken(plan, request.shard, &superseded)?;
     done.retain(|row| !taken.contains(row));
     let number = |rows: &HashSet<u32>| u32::try_from(rows.len()).unwrap_or(u32::MAX);
     let (kept, superseded, rows) = (number(&done), number(&taken), request.shard.rows(plan.rows));

@@ -185,6 +185,20 @@ pub(super) fn must_go_with(work: &Path, plan: Sha256Digest, shard: Shard) -> Res
     Ok(())
 }
 
+/// The rows that another plan has, and since when, as any of the shards in a work folder says.
+///
+/// # Errors
+/// [`ShardError`] where a journal cannot be read.
+pub(super) fn superseded_in(work: &Path, plan: Sha256Digest) -> Result<Vec<(Superseded, String)>, ShardError> {
+    let mut superseded = Vec::new();
+    for entry in list_dir(work)?.into_iter().filter(|entry| entry.kind == EntryKind::Dir) {
+        if entry.name.starts_with(FOLDER_START) {
+            superseded.extend(read_state(&entry.path, plan)?.superseded);
+        }
+    }
+    Ok(superseded)
+}
+
 /// What a shard was begun as.
 struct Begun {
     /// `None` where no line of the journal says it any more.

@@ -18,6 +18,9 @@ use dvkey_ceremony::fault::{Check, Code, Culprit, Fault};
 use super::gather::Blob;
 use crate::format::ceremony_file::{CeremonyFile, same_statement};
 
+/// So many certify files for other deals are kept of one author: enough to show that there are such.
+const MOST_FOR_OTHER_DEALS: usize = 3;
+
 /// What became of a file that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taken {
@@ -84,10 +87,17 @@ impl Collection {
     #[must_use]
     pub fn of<'a>(plan: Plan, blobs: impl IntoIterator<Item = &'a Blob>) -> Self {
         let mut collection = Self::new(plan);
-        for blob in blobs {
-            collection.take(blob.kind, &blob.bytes);
-        }
+        collection.take_all(&blobs.into_iter().collect::<Vec<_>>());
         collection
+    }
+
+    /// Takes files, deals first: what is certified is seen by them.
+    pub fn take_all(&mut self, blobs: &[&Blob]) {
+        let is_deal = |blob: &Blob| matches!(blob.kind, CeremonyFile::Deal | CeremonyFile::RedactedDeal);
+        let (deals, others): (Vec<&Blob>, Vec<_>) = blobs.iter().copied().partition(|blob| is_deal(blob));
+        for blob in deals.into_iter().chain(others) {
+            self.take(blob.kind, &blob.bytes);
+        }
     }
 
     /// Takes a file.
@@ -132,6 +142,13 @@ impl Collection {
                 if self.certifies.iter().any(|other| *other == certify) {
                     return Ok(Taken::Known);
                 }
+                // Files for other deals never drive out those for these: nobody takes back what it certified.
+                let here = self.transcript();
+                let is_other = |one: &SignedCertify| here.is_some_and(|here| *one.transcript() != here);
+                let others = self.certifies.iter().filter(|one| one.sender() == sender && is_other(one)).count();
+                if is_other(&certify) && others >= MOST_FOR_OTHER_DEALS {
+                    return Ok(Taken::TooMany);
+                }
                 // Of one author, the core keeps the same few files everywhere.
                 self.certifies.insert(certify.clone());
                 if !self.certifies.iter().any(|kept| *kept == certify) {
@@ -159,6 +176,11 @@ impl Collection {
                 let certificate = Certificate::parse(plan, bytes)?;
                 if self.certificates.contains(&certificate) {
                     return Ok(Taken::Known);
+                }
+                // Whoever signed can sign again without end; it says the same.
+                let (transcript, root) = (certificate.transcript(), certificate.outputs_root());
+                if self.certificates.iter().any(|one| (one.transcript(), one.outputs_root()) == (transcript, root)) {
+                    return Ok(Taken::TooMany);
                 }
                 self.certificates.push(certificate);
                 Taken::New(None)
@@ -240,6 +262,7 @@ impl Collection {
             let mut deals = self.deals.of(accused).into_iter().chain(second).peekable();
             deals.peek().is_some()
                 && deals.all(|deal| deal.hash() != complaint.deal_hash())
+                && complaint.complainer() != accused
                 && !self.certifies.iter().any(|one| one.sender() == complaint.complainer())
         };
         self.complaints.iter().filter(is_open).collect()
@@ -338,5 +361,38 @@ impl Collection {
         files.extend(chosen.iter().map(|certify| certify.as_bytes()));
         files.extend(certificate.map(Certificate::as_bytes));
         bundle::encode(&files)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dvkey_ceremony::testing::forge;
+    use dvkey_ceremony::testing::network::Setup;
+
+    use super::*;
+
+    #[test]
+    fn files_for_other_deals_do_not_drive_out_what_was_certified() {
+        let setup = Setup::ssv(4, 1);
+        let run = setup.run();
+        let author = run.plan.participants().get(1).unwrap().id;
+        let honest = run.certifies.iter().find(|one| one.sender() == author).unwrap();
+        let deals: Vec<_> = run.deals.iter().map(|deal| deal.as_bytes().to_vec()).collect();
+        // The transcript stands behind magic, plan and sender.
+        let forged: Vec<_> =
+            (1..=20_u8).map(|i| forge::changed(&setup.identity(1), honest.as_bytes(), |body| body[48] ^= i)).collect();
+        for honest_first in [true, false] {
+            let mut files = forged.clone();
+            files.insert(if honest_first { 0 } else { files.len() }, honest.as_bytes().to_vec());
+            let blob = |kind, bytes: &Vec<u8>| Blob { origin: String::new(), kind, bytes: bytes.clone() };
+            // Deals come last, as they do in a folder's order of names.
+            let blobs: Vec<_> = files.iter().map(|bytes| blob(CeremonyFile::Certify, bytes)).collect();
+            let deals = deals.iter().map(|bytes| blob(CeremonyFile::Deal, bytes));
+            let blobs: Vec<_> = blobs.into_iter().chain(deals).collect();
+            let collection = Collection::of(run.plan.clone(), &blobs);
+            assert!(collection.certifies.iter().any(|one| one == honest));
+            assert_eq!(collection.certifies.iter().count(), 1 + MOST_FOR_OTHER_DEALS);
+            assert!(collection.certified_others().is_empty());
+        }
     }
 }

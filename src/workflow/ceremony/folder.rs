@@ -12,7 +12,7 @@ use dvkey_ceremony::fault::{Check, Culprit, Fault};
 use dvkey_ceremony::{Identifier, SecretBytes};
 
 use super::collection::{Collection, End, Taken};
-use super::gather::{Aside, Blob, Gathered, gather_if_there};
+use super::gather::{Aside, Blob, Gathered, gather_if_there, gather_kept};
 use super::identity::card_name;
 use super::{CeremonyError, Missing};
 use crate::crypto::ceremony_rsa::CeremonyRsa;
@@ -68,13 +68,11 @@ impl Folder {
         let lines = String::from_utf8(dir.journal()?).map_err(|_| damaged())?;
         let journal = Journal::parse(&lines)?;
         let mut folder = Self { dir, journal, lines, collection: None, cards: Vec::new(), plans: Vec::new() };
-        let kept = gather_if_there(&[folder.dir.kept()]);
+        let kept = gather_kept(&folder.dir.kept());
         folder.remember(&kept);
         folder.choose_plan()?;
         if let Some(collection) = &mut folder.collection {
-            for blob in &kept.blobs {
-                collection.take(blob.kind, &blob.bytes);
-            }
+            collection.take_all(&kept.blobs.iter().collect::<Vec<_>>());
         }
         Ok(folder)
     }
@@ -300,7 +298,7 @@ impl Folder {
             return Err(CeremonyError::OldPlan);
         }
         if self.collection.as_ref().is_none_or(|collection| collection.plan != plan) {
-            let kept = gather_if_there(&[self.dir.kept()]);
+            let kept = gather_kept(&self.dir.kept());
             self.collection = Some(Collection::of(plan, &kept.blobs));
         }
         Ok(me)

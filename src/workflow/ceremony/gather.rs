@@ -57,6 +57,8 @@ pub struct Gathered {
     pub others: usize,
     seen: BTreeSet<Sha256Digest>,
     files: usize,
+    /// Whether all of it was taken in before, so that there is no bound.
+    is_kept: bool,
 }
 
 /// Gathers below these paths. A folder that is not there holds nothing.
@@ -90,6 +92,14 @@ pub fn gather_if_there(paths: &[PathBuf]) -> Gathered {
     gathered
 }
 
+/// As [`gather_if_there`], for what was kept before: all of it, however much that is.
+#[must_use]
+pub fn gather_kept(folder: &Path) -> Gathered {
+    let mut gathered = Gathered { is_kept: true, ..Gathered::default() };
+    gathered.enter(folder, 0);
+    gathered
+}
+
 impl Gathered {
     /// The files of one kind.
     pub fn of(&self, kind: CeremonyFile) -> impl Iterator<Item = &Blob> {
@@ -108,7 +118,7 @@ impl Gathered {
         for entry in entries.iter().filter(|entry| !entry.name.starts_with('.')) {
             match entry.kind {
                 EntryKind::Dir if depth < DEPTH => self.enter(&entry.path, depth + 1),
-                EntryKind::File if self.files < MOST_FILES => self.look(&entry.path),
+                EntryKind::File if self.files < MOST_FILES || self.is_kept => self.look(&entry.path),
                 _ => {}
             }
         }

@@ -142,3 +142,24 @@ fn a_plan_that_was_moved_says_so() {
     let new = ["run", "next/plan.jsonl", "--work", "work-2", "--password-dir", "ks", "--no-input"];
     batch(folder, &new).assert().success();
 }
+
+/// A shard that was begun after another plan took its rows does not do them.
+#[test]
+fn a_shard_begun_later_knows_what_was_taken() {
+    let folder = service(4);
+    let folder = folder.path();
+    fs::write(folder.join("ks/keystore-1.txt"), "wrong").unwrap();
+    plan(folder);
+    run(folder, &["--shard", "1/2"]).assert().code(1);
+    let nonce = format!("{OWNER}=7");
+    let arguments = ["--out", "next", "--compact", "--next-nonce", &nonce];
+    merge(folder, &arguments).assert().success();
+    let assert = run(folder, &["--shard", "2/2", "--json"]).assert();
+    let end = objects(&stdout(&assert)).pop().unwrap();
+    assert_eq!((end["done"].as_u64(), end["superseded"].as_u64()), (Some(0), Some(2)), "{end}");
+    // The plan is not overwritten by the one that is made from it.
+    let before = fs::read(folder.join("plan.jsonl")).unwrap();
+    let assert = merge(folder, &["--out", ".", "--force", "--compact", "--next-nonce", &nonce]).assert();
+    assert!(stderr(&assert.code(1)).contains("code: output.exists "));
+    assert_eq!(fs::read(folder.join("plan.jsonl")).unwrap(), before);
+}

@@ -201,3 +201,21 @@ fn pipes_and_devices_are_no_inputs() {
     put_pipe("plan.jsonl");
     refused(looking(), "file.unreadable", "plan.jsonl: not a regular file");
 }
+
+/// A split that wrote straight into the folder of the merge, and keyshares whose provenance is gone, have nonces, too.
+#[test]
+fn keyshares_without_a_provenance_have_nonces_too() {
+    let folder = service(3);
+    let folder = folder.path();
+    plan(folder);
+    run(folder, &[]).assert().success();
+    merge(folder, &["--out", "merged"]).assert().success();
+    let merged = std::fs::read_dir(folder.join("merged")).unwrap().next().unwrap().unwrap().path();
+    for out in ["flat", "below/somewhere"] {
+        std::fs::create_dir_all(folder.join(out)).unwrap();
+        std::fs::copy(merged.join("keyshares.json"), folder.join(out).join("keyshares.json")).unwrap();
+        let out = out.split('/').next().unwrap();
+        let assert = merge(folder, &["--out", out]).assert().code(1);
+        assert!(stderr(&assert).contains("code: batch.nonce-clash "), "{}", stderr(&assert));
+    }
+}

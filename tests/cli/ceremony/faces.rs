@@ -75,6 +75,10 @@ fn a_walk_is_not_complete_with_certify_files_for_other_deals() {
     let mut group = Group::new(&["ann", "ben"], &[]);
     group.plan(&["--threshold", "2", "--title", "REHEARSAL of two faces"]);
     group.round(&[0, 0]);
+    // On a copy of her laptop Ann is shown what Ben dealt.
+    let copied =
+        std::process::Command::new("cp").args(["-r", "ann", "whole"]).current_dir(group.folder.path()).status();
+    assert!(copied.unwrap().success());
     // Ben certified his own deal; Ann is shown another one, in which only Ben's own share is wrong.
     std::fs::write(group.at("ann/inbox/deal"), other_face(&group, "ben", 2)).unwrap();
     std::fs::write(group.at("ann/inbox/certify"), sent(&group, "ben", "-certify-2")).unwrap();
@@ -86,11 +90,34 @@ fn a_walk_is_not_complete_with_certify_files_for_other_deals() {
     assert!(said.contains("OTHER DEALS") && said.contains("ceremony compare") && !said.contains("complete"), "{said}");
     let said = group.run(&["status", "ann", "--json"], 0).last_object();
     assert_eq!((&said["complete"], &said["certifiedOtherDeals"]), (&false.into(), &serde_json::json!([2])));
-    let said = group.run(&["assemble", "ann", "--out", "output"], 1);
+    // She has not certified, and so nothing is assembled.
+    assert!(std::fs::read_dir(group.at("ann/outbox")).unwrap().flatten().all(|file| {
+        let name = file.file_name();
+        !name.to_string_lossy().contains("certify")
+    }));
+    group.run(&["assemble", "ann", "--out", "output"], 5).code("ceremony.waiting");
+    assert!(!group.at("output").exists());
+    group.run(&["verify", "ann"], 5).code("ceremony.waiting");
+    // Both certified Ben's first deal, and the second lies beside that.
+    std::fs::write(group.at("whole/inbox/deal"), sent(&group, "ben", "-deal-2")).unwrap();
+    std::fs::write(group.at("whole/inbox/certify"), sent(&group, "ben", "-certify-2")).unwrap();
+    group.run(&[&["step", "whole", "--keystore-password-file", "pp"][..], &VAULT].concat(), 0);
+    std::fs::create_dir(group.at("set")).unwrap();
+    for (name, bytes) in [
+        ("plan", std::fs::read(group.at("stick/the plan.bin")).unwrap()),
+        ("deal-1", sent(&group, "whole", "-deal-1")),
+        ("deal-2", other_face(&group, "ben", 2)),
+        ("certify-1", sent(&group, "whole", "-certify-1")),
+        ("certify-2", sent(&group, "ben", "-certify-2")),
+    ] {
+        std::fs::write(group.at("set").join(name), bytes).unwrap();
+    }
+    let said = group.run(&["assemble", "set", "--out", "output"], 1);
     said.code("ceremony.undecided");
-    assert!(said.stderr.contains(told) && !group.at("output").exists(), "{}", said.stderr);
-    group.run(&["verify", "ann"], 3).code("ceremony.not-valid");
-    let said = group.run(&["audit", "ann"], 3);
-    assert!(said.stderr.contains("of other deals: the certify files of ben (2)"), "{}", said.stderr);
+    assert!(said.stderr.contains("certified other deals than those that are here"), "{}", said.stderr);
+    group.run(&["verify", "set"], 3).code("ceremony.not-valid");
+    let said = group.run(&["audit", "set"], 3);
+    assert!(said.stderr.contains("of other deals: the certify files of ann (1), ben (2)"), "{}", said.stderr);
+    assert!(!group.at("output").exists());
     group.run(&["compare", "ann", "ben"], 4).code("ceremony.fault");
 }

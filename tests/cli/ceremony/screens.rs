@@ -69,6 +69,12 @@ fn a_binding_of_another_card_is_refused_before_the_passphrase() {
     said.code("ceremony.plan");
     assert!(said.stderr.contains("the binding is not for the card in the outbox, ben"), "{}", said.stderr);
     group.run(&["identity", "bind", "ann", "--binding", "for-ann.json", "--no-input"], 1).code("password.missing");
+    // Whoever can write on a stick can make one for a key of its own: no step takes it unasked.
+    let card = std::fs::read(group.at("ann/outbox/card.agdkg")).unwrap();
+    std::fs::copy(group.at("for-ann.json"), group.at("ann/inbox/binding.json")).unwrap();
+    let said = group.run(&[&["step", "ann"][..], &VAULT].concat(), 5);
+    assert!(said.stderr.contains("binds your card to operator 12, if you take it"), "{}", said.stderr);
+    assert_eq!(std::fs::read(group.at("ann/outbox/card.agdkg")).unwrap(), card);
     group.run(&[&["identity", "bind", "ann", "--binding", "for-ann.json"][..], &VAULT].concat(), 0);
 }
 

@@ -15,7 +15,7 @@ use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, ids, nonces, printable};
 use crate::store::atomic::Mode;
-use crate::store::read::way_between;
+use crate::store::read::{digest_of, way_between};
 use crate::store::work_dir::WorkDir;
 use crate::workflow::batch::LoadedPlan;
 use crate::workflow::batch::compact::{Compacted, NextNonce, OldJournals, Renumbered, compact};
@@ -127,6 +127,13 @@ fn show_file(file: &MergedFile, printer: &Printer) {
         keyshares_sha256: file.digest.to_string(),
         was_there: file.was_there,
     });
+    if let Some(replaced) = file.replaced {
+        printer.warning(&format!(
+            "{}: other keyshares were there (SHA-256 {replaced}) and were replaced; if those are registered, use none of \
+             these",
+            file.folder.display()
+        ));
+    }
     if printer.json() {
         return;
     }
@@ -207,6 +214,11 @@ fn make_new_plan(
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     let path = arguments.out.join(PLAN_FILE);
+    let content = |path: &Path| digest_of(path).ok();
+    if content(&path).is_some_and(|there| content(&arguments.plan) == Some(there)) {
+        return Err(Failure::new(Code::OutputExists, "the new plan would replace the one that it is made from")
+            .hint("name another folder with --out"));
+    }
     let (output, name) = place_for(&path, arguments.force)?;
     // The new plan is going to be run from here: it must not lead to where the old one was copied from.
     if arguments.base.is_none() && !plan.has_a_keystore().map_err(|error| Failure::batch_load(&error))? {

@@ -22,6 +22,7 @@ use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::prompt::{self, TRIES};
 use crate::cli::ui::words::printable;
 use crate::crypto::ceremony_rsa::CeremonyRsa;
+use crate::crypto::digest::Sha256Digest;
 use crate::crypto::random;
 use crate::format::binding;
 use crate::format::ceremony_file::CeremonyFile;
@@ -194,6 +195,10 @@ fn show_card(card: &Card, printer: &Printer) {
     });
     let text = format!("{}, {operator}", printable(card.label()));
     folded("  card       ", &text).iter().for_each(|line| printer.message(line));
+    if let Some(binding) = card.binding() {
+        // Whoever has this key opens the share.
+        printer.message(&format!("  RSA key    {}", Sha256Digest::of(&binding.spki)));
+    }
     for (position, row) in word_rows(&card.words()).iter().enumerate() {
         printer.message(&format!("  {:<10} {row}", if position == 0 { "card words" } else { "" }));
     }
@@ -248,7 +253,12 @@ pub(super) fn bind(arguments: &IdentityBindArguments, printer: &Printer) -> Resu
         tone(Tone::Good, "signed:"),
         printable(card.label())
     ));
-    say("next: this file goes back to the laptop of the card, into its inbox; nothing in it is secret", printer);
+    printer.message(&format!("  RSA key    {}", Sha256Digest::of(&made.spki)));
+    say(
+        "next: this file goes back to the laptop of the card: dvkey ceremony identity bind FOLDER --binding FILE. Nothing in it \
+         is secret",
+        printer,
+    );
     told("binding", "binding", &out, printer);
     Ok(Exit::Done)
 }
@@ -277,7 +287,11 @@ fn fold(
     }
     printer.message(&format!("{} the card is bound, and has new words", tone(Tone::Good, "done:")));
     show_card(&card, printer);
-    printer.message("next: this card goes to the organizer, instead of the one before");
+    say(
+        "compare the RSA key with what was shown where it lives: whoever has it opens your share. Then this card goes to \
+         the organizer, instead of the one before",
+        printer,
+    );
     printer.result(&path.display().to_string());
     Ok(Exit::Done)
 }

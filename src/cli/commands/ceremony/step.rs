@@ -1,6 +1,7 @@
 //! `dvkey ceremony step`, and its parts by name: take in what is new, do what is due, say who carries what to whom.
 
 use dvkey_ceremony::Identifier;
+use dvkey_ceremony::agdkg::card::OperatorBinding;
 use dvkey_ceremony::agdkg::certify::SignedCertify;
 use dvkey_ceremony::agdkg::identity::{Identity, Root};
 use dvkey_ceremony::agdkg::journal::Event;
@@ -21,6 +22,7 @@ use crate::format::ceremony_file::CeremonyFile;
 use crate::store::read::list_dir;
 use crate::workflow::ceremony::collection::Collection;
 use crate::workflow::ceremony::folder::{Folder, Imported};
+use crate::workflow::ceremony::identity::is_for;
 use crate::workflow::ceremony::walks::{self, Sent};
 use crate::workflow::ceremony::{CeremonyError, Missing, finish};
 
@@ -78,7 +80,7 @@ pub(super) fn run(goal: Goal, arguments: &StepArguments, printer: &Printer) -> R
     printer.set_resumable();
     let mut run = Run { arguments, printer, folder, root: None, written: Vec::new(), did: false, handed: false };
     let imported = run.import()?;
-    run.fold(&imported)?;
+    run.show_bindings(&imported);
     let ending = run.go(goal);
     // Whatever was written before something went wrong is carried on all the same.
     let handed = run.carry_outbox();
@@ -121,30 +123,22 @@ impl Run<'_> {
         Ok(imported)
     }
 
-    /// A binding in the inbox that is for my card, and newer than it.
-    fn fold(&mut self, imported: &Imported) -> Result<(), Failure> {
-        let fresh = |run: &Self, binding: &dvkey_ceremony::agdkg::card::OperatorBinding| {
-            !run.folder.cards().iter().any(|card| card.binding() == Some(binding))
-        };
+    /// Tells of bindings for my card, and takes none: whoever can write on a stick can make one for a key of its own, and
+    /// my share would be sealed to that.
+    fn show_bindings(&self, imported: &Imported) {
+        let cards = self.folder.cards();
+        let is_new = |one: &OperatorBinding| !cards.iter().any(|card| card.binding() == Some(one));
+        let is_mine = |one: &OperatorBinding| cards.iter().any(|card| is_for(card, one));
+        let path = self.folder.dir().path().display();
         for (origin, binding) in &imported.bindings {
-            if !fresh(self, binding) || self.folder.collection().is_some() {
-                continue;
-            }
-            self.root()?;
-            let Some(root) = &self.root else { continue };
-            match crate::workflow::ceremony::identity::fold(&mut self.folder, root, binding) {
-                Ok(_) => {
-                    self.did = true;
-                    self.written.push(crate::workflow::ceremony::identity::card_name());
-                    let what = format!("your card is bound to operator {}", binding.operator);
-                    self.printer.message(&format!("{} {what}", tone(Tone::Good, "done:")));
-                }
-                // It may be somebody else's, on the same stick.
-                Err(CeremonyError::Fault(_)) => self.printer.detail(&format!("{origin}: a binding of another card")),
-                Err(error) => return Err(failed(&error)),
+            if self.folder.collection().is_none() && is_new(binding) && is_mine(binding) {
+                warn(
+                    &format!("{origin} binds your card to operator {}, if you take it", binding.operator),
+                    self.printer,
+                );
+                say(&format!("next: dvkey ceremony identity bind {path} --binding {origin}"), self.printer);
             }
         }
-        Ok(())
     }
 
     fn go(&mut self, goal: Goal) -> Result<Ending, Failure> {
