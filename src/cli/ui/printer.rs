@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use super::words::printable;
+use super::words::{folded, printable};
 use crate::cli::args::OutputArguments;
 use crate::cli::report::Failure;
 
@@ -135,18 +135,18 @@ impl Printer {
 
     /// Something to think about, on stderr; never silenced.
     pub(crate) fn warning(&self, line: &str) {
-        self.say(&format!("{} {line}", tone(Tone::Odd, "warning:")));
+        self.say_behind("warning:", Tone::Odd, line);
     }
 
     /// A failure, on stderr; in JSON mode as an object on stdout, too.
     pub(crate) fn failure(&self, failure: &Failure) {
         self.object(&failure.as_json());
-        self.say(&format!("{} {}", tone(Tone::Bad, "error:"), printable(&failure.headline)));
+        self.say_behind("error:", Tone::Bad, &printable(&failure.headline));
         for cause in &failure.causes {
             self.say(&format!("  {}", printable(cause)));
         }
         if let Some(hint) = &failure.hint {
-            self.say(&format!("{} {hint}", tone(Tone::Bold, "hint:")));
+            self.say_behind("hint:", Tone::Bold, hint);
         }
         self.say(&tone(Tone::Faint, &format!("code: {0} (dvkey explain {0})", failure.code.text())));
     }
@@ -175,6 +175,22 @@ impl Printer {
                 )
             }
         };
+    }
+
+    /// A text behind a word in a tone. At a terminal, lines that are too long for it are broken between words.
+    fn say_behind(&self, word: &str, how: Tone, text: &str) {
+        let indent = " ".repeat(word.chars().count() + 1);
+        let width = terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0));
+        let lines = text.split('\n').enumerate().map(|(number, line)| {
+            let room = width.filter(|width| line.chars().count() + if number == 0 { indent.len() } else { 0 } > *width);
+            match room {
+                Some(width) => {
+                    folded(&indent, line, width).join("\n").split_off(if number == 0 { indent.len() } else { 0 })
+                }
+                None => line.to_owned(),
+            }
+        });
+        self.say(&format!("{} {}", tone(how, word), lines.collect::<Vec<_>>().join("\n")));
     }
 
     /// A line on stderr that --quiet does not silence.

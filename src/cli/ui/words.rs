@@ -31,6 +31,27 @@ pub(crate) fn nonces(first: u64, last: u64) -> String {
     if first == last { format!("nonce {first}") } else { format!("nonces {first} to {last}") }
 }
 
+/// `text` behind `first`, in lines of at most `width` columns where words are short enough; what follows is indented.
+pub(crate) fn folded(first: &str, text: &str, width: usize) -> Vec<String> {
+    let indent = first.chars().count();
+    let mut lines = Vec::new();
+    let mut line = first.to_owned();
+    let mut empty = true;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        if !empty && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    lines.push(line);
+    lines
+}
+
 /// A path or a text of a file, safe to show on a terminal.
 pub(crate) fn printable(text: &str) -> String {
     shown(text, usize::MAX)

@@ -110,7 +110,7 @@ pub enum MergeError {
     Clash(#[from] Clash),
     /// Keyshares of an earlier merge are there, which may be registered by now.
     #[error(
-        "{}: keyshares{} are there, and may be registered; what there is now makes others, of {now}",
+        "{}: keyshares{} are there, and may be registered; what there is now makes other files, of {now}",
         folder.display(),
         earlier.map(|earlier| format!(" of {earlier} validators")).unwrap_or_default()
     )]

@@ -211,13 +211,16 @@ fn what_is_no_file_for_others_is_not_carried() {
     std::fs::write(group.at("ann/outbox/backup"), &vault).unwrap();
     std::fs::write(group.at("ann/outbox/backup.txt"), dvkey::format::armor::encode(&vault).unwrap()).unwrap();
     std::fs::write(group.at("ann/outbox/passphrase.txt"), PASSPHRASE).unwrap();
+    let card = std::fs::read(group.at("ann/outbox/card.agdkg")).unwrap();
+    let notes = dvkey::format::armor::encode(&card).unwrap() + PASSPHRASE;
+    std::fs::write(group.at("ann/outbox/notes.txt"), notes).unwrap();
     std::fs::create_dir(group.at("ann/outbox/photos")).unwrap();
     // A place where no stick is does not become one.
     let step = ["step", "ann", "--stick", "nostick", "--confirm", &group.confirm];
     group.run(&[&step[..], &VAULT].concat(), 1).code("file.unreadable");
     assert!(!group.at("nostick").exists());
     let said = group.step("ann", &[], 0);
-    for name in ["backup", "backup.txt", "passphrase.txt"] {
+    for name in ["backup", "backup.txt", "passphrase.txt", "notes.txt"] {
         assert!(said.stderr.contains(&format!("outbox/{name} is no file for others")), "{}", said.stderr);
     }
     let carried = tree(&group.at("stick"));

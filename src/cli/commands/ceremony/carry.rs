@@ -62,8 +62,10 @@ pub(super) fn carry(outbox: &Path, stick: Option<&Path>, armor: bool, printer: &
 fn is_for_all(bytes: &[u8]) -> bool {
     let is_public = |bytes: &[u8]| CeremonyFile::of(bytes).is_some_and(|kind| kind != CeremonyFile::Vault);
     if armor::is_armored(bytes) {
-        let blocks = armor::decode_all(bytes);
-        return !blocks.is_empty() && blocks.iter().all(|block| block.as_ref().is_ok_and(|bytes| is_public(bytes)));
+        let blocks: Result<Vec<_>, _> = armor::decode_all(bytes).into_iter().collect();
+        // Nothing else stands in it, such as a passphrase below.
+        let text = |blocks: &[Vec<u8>]| blocks.iter().filter_map(|block| armor::encode(block)).collect::<String>();
+        return blocks.is_ok_and(|blocks| blocks.iter().all(|one| is_public(one)) && text(&blocks).as_bytes() == bytes);
     }
     is_public(bytes)
 }

@@ -27,7 +27,7 @@ use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
 use crate::cli::report::{Failure, named};
 use crate::cli::ui::printer::Printer;
-use crate::cli::ui::words::printable;
+use crate::cli::ui::words::{self, printable};
 use crate::format::armor;
 use crate::format::ceremony_file::CeremonyFile;
 use crate::store::ceremony_dir::{self, hand_over};
@@ -183,23 +183,7 @@ fn word_rows(words: &[&str]) -> Vec<String> {
 
 /// Folds a text at 78 columns, behind a first part as wide as the blanks before all other lines.
 fn folded(first: &str, text: &str) -> Vec<String> {
-    let width = first.chars().count();
-    let mut lines = Vec::new();
-    let mut line = first.to_owned();
-    let mut empty = true;
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        if !empty && line.chars().count() + 1 + word.chars().count() > 78 {
-            lines.push(std::mem::replace(&mut line, " ".repeat(width)));
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    lines.push(line);
-    lines
+    words::folded(first, text, 78)
 }
 
 /// A message, folded.

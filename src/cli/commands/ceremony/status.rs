@@ -116,7 +116,9 @@ pub(super) fn show(collection: &Collection, printer: &Printer) {
             missing_certifies: numbers(&certify),
             certified_other_deals: numbers(&others),
             open_complaints: open.iter().map(|complaint| complaint.complainer().get()).collect(),
-            complete: certify.is_empty() && deal.is_empty() && others.is_empty() && end.is_none(),
+            complete: [&pre, &deal, &certify, &others].into_iter().all(Vec::is_empty)
+                && open.is_empty()
+                && end.is_none(),
             ended_by: end.map(|end| end.fault.code().to_string()),
         });
         return;
@@ -173,6 +175,8 @@ pub(super) fn show(collection: &Collection, printer: &Printer) {
             let text = format!("missing: the {what} of {}", all_named(Some(plan), missing));
             super::folded("", &text).iter().for_each(|line| printer.result(line));
         }
-        (None, None, None) => printer.result("complete: dvkey ceremony assemble makes the results"),
+        (None, None, None) => {
+            printer.result("complete: dvkey ceremony assemble verifies all of it, and makes the results")
+        }
     }
 }
