@@ -8,6 +8,8 @@ use serde::ser::{Error, SerializeSeq};
 use serde::{Serialize, Serializer};
 
 use super::json::{self, Field, FieldError, JsonError};
+use super::network::Network;
+use super::operators::Operator;
 
 /// A list that is made while it is written, so that it is never held as a whole.
 pub struct Streamed<I>(RefCell<Option<I>>);
@@ -98,6 +100,11 @@ pub struct Tool {
     pub version: &'static str,
 }
 
+impl Tool {
+    /// This program.
+    pub const THIS: Self = Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
+}
+
 /// A network and its contract.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -110,6 +117,12 @@ pub struct NetworkFacts {
     pub contract: &'static str,
 }
 
+impl From<Network> for NetworkFacts {
+    fn from(network: Network) -> Self {
+        Self { name: network.name(), chain_id: network.chain_id(), contract: network.ssv_contract() }
+    }
+}
+
 /// An operator.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -118,6 +131,12 @@ pub struct OperatorFacts {
     pub id: u64,
     /// The SHA-256 of its SubjectPublicKeyInfo.
     pub key_sha256: String,
+}
+
+impl From<&Operator> for OperatorFacts {
+    fn from(operator: &Operator) -> Self {
+        Self { id: operator.id.get(), key_sha256: operator.key.key.fingerprint().to_string() }
+    }
 }
 
 /// A validator.

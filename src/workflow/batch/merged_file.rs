@@ -15,7 +15,7 @@ use crate::format::keyshares::{self, Pieces, Writer};
 use crate::format::network::Network;
 use crate::format::plan::Row;
 use crate::format::provenance::{
-    self, CheckFacts, FileFacts, NetworkFacts, OperatorFacts, Provenance, Streamed, Tool, ValidatorFacts,
+    self, CheckFacts, FileFacts, OperatorFacts, Provenance, Streamed, Tool, ValidatorFacts,
 };
 use crate::format::row_result::RowResult;
 use crate::store::atomic::{Mode, Staged};
@@ -280,25 +280,13 @@ impl File<'_> {
         });
         let provenance = Provenance {
             schema: provenance::SCHEMA,
-            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            tool: Tool::THIS,
             created_at: self.plan.header.created_at.clone(),
-            network: NetworkFacts {
-                name: self.network.name(),
-                chain_id: self.network.chain_id(),
-                contract: self.network.ssv_contract(),
-            },
+            network: self.network.into(),
             owner: self.owner.to_checksum(),
             first_nonce: first.get(),
             threshold: cluster.cluster.threshold().t(),
-            operators: cluster
-                .cluster
-                .operators()
-                .iter()
-                .map(|operator| OperatorFacts {
-                    id: operator.id.get(),
-                    key_sha256: operator.key.key.fingerprint().to_string(),
-                })
-                .collect(),
+            operators: cluster.cluster.operators().iter().map(OperatorFacts::from).collect(),
             validators: Streamed::new(validators),
             inputs: Streamed::new(operator_files.chain(keystores)),
             outputs: vec![file(KEYSHARES_FILE.to_owned(), keyshares)],

@@ -11,7 +11,7 @@ use super::{CeremonyError, network_of};
 use crate::crypto::digest::Sha256Digest;
 use crate::format::ceremony_file::{CeremonyFile, sent_name, short};
 use crate::format::provenance::{
-    CeremonyFacts, CheckFacts, FileFacts, NetworkFacts, OperatorFacts, Provenance, SCHEMA, Tool, ValidatorFacts,
+    CeremonyFacts, CheckFacts, FileFacts, OperatorFacts, Provenance, SCHEMA, Tool, ValidatorFacts,
 };
 use crate::workflow::ceremony::collection::Collection;
 
@@ -33,20 +33,13 @@ pub(super) fn describe(
     let first = u16::try_from(first).map_err(|_| CeremonyError::Nonce)?;
     let provenance = Provenance {
         schema: SCHEMA,
-        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        tool: Tool::THIS,
         created_at: created(plan),
-        network: NetworkFacts { name: network.name(), chain_id: network.chain_id(), contract: network.ssv_contract() },
+        network: network.into(),
         owner: ssv.owner.to_checksum(),
         first_nonce: first,
         threshold: plan.threshold().t(),
-        operators: cluster
-            .operators()
-            .iter()
-            .map(|operator| OperatorFacts {
-                id: operator.id.get(),
-                key_sha256: operator.key.key.fingerprint().to_string(),
-            })
-            .collect(),
+        operators: cluster.operators().iter().map(OperatorFacts::from).collect(),
         validators: (first..)
             .zip(&assembled.validators)
             .map(|(nonce, validator)| ValidatorFacts {

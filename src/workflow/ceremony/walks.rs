@@ -99,10 +99,7 @@ pub fn certify(
         return send(folder, CeremonyFile::Certify, me, before.as_bytes());
     }
     // Somebody was sent other deals than I: two of one participant prove that it cheats, once they are found.
-    let others = collection.certified_others();
-    if !others.is_empty() {
-        return Err(CeremonyError::OtherDeals(others));
-    }
+    super::judging::must_be_of_these_deals(collection)?;
     // A complaint of mine, or a certificate for other deals, which I signed, may be all that is left of another journal.
     let undecided = |check| CeremonyError::Fault(Fault::new(check, Culprit::Undecided));
     if collection.complaints.iter().any(|one| one.complainer() == me) {

@@ -14,7 +14,7 @@ use crate::crypto::random::{self, NoRandomness};
 use crate::format::keyshares::{self, NewItem};
 use crate::format::keystore::Unlocked;
 use crate::format::provenance::{
-    self, CheckFacts, FileFacts, NetworkFacts, OperatorFacts, Provenance, RunFacts, Tool, ValidatorFacts,
+    self, CheckFacts, FileFacts, OperatorFacts, Provenance, RunFacts, Tool, ValidatorFacts,
 };
 use crate::machine::memory::Budget;
 use crate::store::atomic::Mode;
@@ -246,25 +246,13 @@ fn describe(plan: &Plan, made: &[Made], report: &Report, keyshares: Sha256Digest
     let held = report.checks.iter().filter(|(_, result)| result.held > 0 && result.failures.is_empty());
     Provenance {
         schema: provenance::SCHEMA,
-        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        tool: Tool::THIS,
         created_at: ports.created_at.clone(),
-        network: NetworkFacts {
-            name: request.network.name(),
-            chain_id: request.network.chain_id(),
-            contract: request.network.ssv_contract(),
-        },
+        network: request.network.into(),
         owner: request.owner.to_checksum(),
         first_nonce: request.first_nonce.get(),
         threshold: request.cluster.threshold().t(),
-        operators: request
-            .cluster
-            .operators()
-            .iter()
-            .map(|operator| OperatorFacts {
-                id: operator.id.get(),
-                key_sha256: operator.key.key.fingerprint().to_string(),
-            })
-            .collect(),
+        operators: request.cluster.operators().iter().map(OperatorFacts::from).collect(),
         validators: plan
             .keystores
             .iter()

@@ -17,7 +17,7 @@ use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
 use crate::cli::report::{Failure, all_named, named};
 use crate::cli::ui::printer::{Printer, Tone, tone};
-use crate::cli::ui::words::count;
+use crate::cli::ui::words::{count, printable};
 use crate::format::ceremony_file::CeremonyFile;
 use crate::store::read::list_dir;
 use crate::workflow::ceremony::collection::Collection;
@@ -132,11 +132,13 @@ impl Run<'_> {
         let path = self.folder.dir().path().display();
         for (origin, binding) in &imported.bindings {
             if self.folder.collection().is_none() && is_new(binding) && is_mine(binding) {
+                // What somebody called a file is shown, and put into no command that would be copied.
+                let origin = printable(origin);
                 warn(
                     &format!("{origin} binds your card to operator {}, if you take it", binding.operator),
                     self.printer,
                 );
-                say(&format!("next: dvkey ceremony identity bind {path} --binding {origin}"), self.printer);
+                say(&format!("next: dvkey ceremony identity bind {path} --binding FILE"), self.printer);
             }
         }
     }
