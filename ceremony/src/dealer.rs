@@ -10,12 +10,6 @@ use crate::scalar::Scalar;
 use crate::share::{KeyShare, SharePublicKey};
 use crate::threshold::Threshold;
 
-/// Up to this many subsets, every one is tried; beyond, a random sample of as many.
-const SUBSETS_TRIED: usize = 128;
-
-/// How many are drawn where there are more.
-const SUBSETS_SAMPLED: usize = 32;
-
 /// Draws that end in a zero share, or in a share equal to the key, are repeated. One in 2^250 does: a few in a row mean
 /// that the randomness is broken.
 const DRAWS: usize = 4;
@@ -35,8 +29,6 @@ pub struct Deal {
     pub shares: Vec<KeyShare>,
     /// The public halves, in the same order.
     pub share_public_keys: Vec<SharePublicKey>,
-    /// How many subsets of t shares were combined, each giving the key.
-    pub subsets_recombined: usize,
 }
 
 /// Why a dealer cannot be appointed.
@@ -84,8 +76,8 @@ impl Dealer {
         Ok(Self { threshold, table: LagrangeTable::new(identifiers)? })
     }
 
-    /// Splits `key` with fresh randomness and proves the result: subsets of t shares give the key, subsets of t - 1 do
-    /// not.
+    /// Splits `key` with fresh randomness and proves the result: every subset of t shares gives the key, and none of t - 1
+    /// does.
     ///
     /// What remains is what a stranger can check: [`crate::share::check_sharings`] over the share public keys of all deals
     /// at once, which costs a fraction of one by one. Nothing may leave the dealer's hands before it has passed.
@@ -95,7 +87,7 @@ impl Dealer {
     pub fn deal<R: TryCryptoRng + ?Sized>(&self, key: &SecretKey, rng: &mut R) -> Result<Deal, DealError<R::Error>> {
         let secret = key.to_scalar();
         let values = self.draw(&secret, rng)?;
-        let subsets_recombined = self.prove(&secret, &values, rng)?;
+        self.prove(&secret, &values)?;
 
         let mut shares = Vec::with_capacity(values.len());
         for (identifier, value) in self.table.identifiers().iter().zip(&values) {
@@ -104,7 +96,7 @@ impl Dealer {
         }
         let share_public_keys: Vec<_> = shares.iter().map(KeyShare::public).collect();
         let validator = key.public_key();
-        Ok(Deal { validator, shares, share_public_keys, subsets_recombined })
+        Ok(Deal { validator, shares, share_public_keys })
     }
 
     /// Evaluates random polynomials through the secret until no share is zero or the secret itself.
@@ -125,50 +117,25 @@ impl Dealer {
         (!degenerate).then_some(values)
     }
 
-    fn prove<R: TryCryptoRng + ?Sized>(
-        &self,
-        secret: &Scalar,
-        values: &[Scalar],
-        rng: &mut R,
-    ) -> Result<usize, DealError<R::Error>> {
+    /// Combines n - t + 1 subsets of t shares and one of t - 1, which settle it for all others.
+    ///
+    /// Let the first t - 1 shares, with each of the others in turn, give the key. Then every share lies on the one polynomial
+    /// q of degree below t through the key and the first t - 1, and any t shares give q(0). The first t - 1 by themselves
+    /// miss the key by the leading coefficient of q times the product of their identifiers, up to sign, and so do any other
+    /// t - 1 with theirs: either all miss it or none does.
+    fn prove<E>(&self, secret: &Scalar, values: &[Scalar]) -> Result<(), DealError<E>> {
         let gives_the_key =
             |subset: &[usize]| -> bool { self.table.interpolate_at_zero(subset, values).ct_eq(secret).into() };
         let (n, t) = (self.threshold.n(), self.threshold.t());
-        let enough = subsets(n, t, rng).map_err(DealError::Randomness)?;
-        if !enough.iter().all(|subset| gives_the_key(subset)) {
+        let first: Vec<_> = (0..t - 1).collect();
+        if !(t - 1..n).all(|last| gives_the_key(&[first.as_slice(), &[last]].concat())) {
             return Err(DealError::DoesNotRecombine);
         }
-        let too_few = subsets(n, t - 1, rng).map_err(DealError::Randomness)?;
-        if too_few.iter().any(|subset| gives_the_key(subset)) {
+        if gives_the_key(&first) {
             return Err(DealError::TooFewSuffice);
         }
-        Ok(enough.len())
+        Ok(())
     }
-}
-
-/// Every subset of k of the positions 0…n-1 when they are at most [`SUBSETS_TRIED`], a random sample of
-/// [`SUBSETS_SAMPLED`] otherwise.
-fn subsets<R: TryCryptoRng + ?Sized>(n: usize, k: usize, rng: &mut R) -> Result<Vec<Vec<usize>>, R::Error> {
-    let all = (0..n).fold(1, |count: usize, i| if i < k { count * (n - i) / (i + 1) } else { count });
-    if all <= SUBSETS_TRIED {
-        let masks = (0u32..1 << n).filter(|mask| mask.count_ones() as usize == k);
-        return Ok(masks.map(|mask| (0..n).filter(|i| mask & (1 << i) != 0).collect()).collect());
-    }
-    (0..SUBSETS_SAMPLED)
-        .map(|_| {
-            // Selection sampling (Knuth 3.4.2 S): position i is taken with the chance that is left to it. The bias of a
-            // 64-bit draw is of no account for a self-check.
-            let mut subset = Vec::with_capacity(k);
-            for i in 0..n {
-                let left = (n - i) as u64;
-                let wanted = (k - subset.len()) as u64;
-                if rng.try_next_u64()? % left < wanted {
-                    subset.push(i);
-                }
-            }
-            Ok(subset)
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -193,7 +160,6 @@ mod tests {
             let deal = dealer.deal(&key(9), &mut CountingRng::new(n as u64)).unwrap();
             assert_eq!(deal.validator, key(9).public_key());
             assert_eq!(deal.shares.len(), n);
-            assert_eq!(deal.subsets_recombined, [4, 21, 120, 32][(n - 4) / 3]);
             for (share, public) in deal.shares.iter().zip(&deal.share_public_keys) {
                 assert_eq!(share.public(), *public);
                 assert_ne!(share.secret.to_be_bytes(), key(9).to_be_bytes());
@@ -232,30 +198,48 @@ mod tests {
         assert!(matches!(refused, DealError::Randomness(_)));
     }
 
-    #[test]
-    fn the_proof_sees_wrong_and_weak_shares() {
-        let dealer = Dealer::new(&identifiers(&[1, 2, 3, 4]), Threshold::ssv(4).unwrap()).unwrap();
-        let mut rng = CountingRng::new(5);
-        let values = |coefficients: &[u64]| {
-            let p = Polynomial::from_coefficients(coefficients.iter().map(|c| Scalar::from_u64(*c)).collect());
-            dealer.table.identifiers().iter().map(|x| p.evaluate(*x)).collect::<Vec<_>>()
+    /// What the proof stands for: all subsets of t, and all of t - 1, combined one by one.
+    fn combine_all(dealer: &Dealer, secret: &Scalar, values: &[Scalar]) -> (bool, bool) {
+        let (n, t) = (dealer.threshold.n(), dealer.threshold.t());
+        let give_the_key = |k: usize| {
+            (0u32..1 << n).filter(move |mask| mask.count_ones() as usize == k).map(move |mask| {
+                let subset: Vec<_> = (0..n).filter(|i| mask & (1 << i) != 0).collect();
+                bool::from(dealer.table.interpolate_at_zero(&subset, values).ct_eq(secret))
+            })
         };
-        let secret = Scalar::from_u64(10);
-        assert_eq!(dealer.prove(&secret, &values(&[10, 4, 9]), &mut rng).ok(), Some(4));
-        let too_high = dealer.prove(&secret, &values(&[10, 4, 9, 2]), &mut rng);
-        assert!(matches!(too_high, Err(DealError::DoesNotRecombine)));
-        let too_low = dealer.prove(&secret, &values(&[10, 4]), &mut rng);
-        assert!(matches!(too_low, Err(DealError::TooFewSuffice)));
+        (give_the_key(t).all(|gives| gives), give_the_key(t - 1).any(|gives| gives))
     }
 
     #[test]
-    fn samples_are_subsets_of_the_right_size() {
-        for subset in subsets(13, 9, &mut CountingRng::new(2)).unwrap() {
-            assert_eq!(subset.len(), 9);
-            assert!(subset.is_sorted_by(|a, b| a < b));
-            assert!(subset.iter().all(|position| *position < 13));
+    fn the_proof_says_what_all_subsets_say() {
+        for n in Threshold::SSV_SIZES {
+            let threshold = Threshold::ssv(n).unwrap();
+            let t = threshold.t();
+            let dealer =
+                Dealer::new(&identifiers(&(0..n as u64).map(|i| 5 + 3 * i).collect::<Vec<_>>()), threshold).unwrap();
+            let secret = Scalar::from_u64(10);
+            let values = |count: usize| -> Vec<_> {
+                let coefficients = (0..count as u64).map(|k| Scalar::from_u64(10 + k * k)).collect();
+                let p = Polynomial::from_coefficients(coefficients);
+                dealer.table.identifiers().iter().map(|x| p.evaluate(*x)).collect()
+            };
+            let prove = |values: &[Scalar]| dealer.prove::<()>(&secret, values);
+
+            assert!(prove(&values(t)).is_ok());
+            assert_eq!(combine_all(&dealer, &secret, &values(t)), (true, false));
+            assert!(matches!(prove(&values(t + 1)), Err(DealError::DoesNotRecombine)));
+            for fewer in 1..t {
+                assert!(matches!(prove(&values(fewer)), Err(DealError::TooFewSuffice)), "{n}, {fewer}");
+            }
+            assert_eq!(combine_all(&dealer, &secret, &values(t - 1)), (true, true));
+            for wrong in 0..n {
+                let mut values = values(t);
+                values[wrong] = values[wrong].add(&Scalar::one());
+                assert!(matches!(prove(&values), Err(DealError::DoesNotRecombine)), "{n}, {wrong}");
+            }
+            let other = Scalar::from_u64(11);
+            assert!(matches!(dealer.prove::<()>(&other, &values(t)), Err(DealError::DoesNotRecombine)));
         }
-        assert_eq!(subsets(10, 7, &mut CountingRng::new(2)).unwrap().len(), 120);
     }
 
     #[test]

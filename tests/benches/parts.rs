@@ -40,7 +40,7 @@ fn vector(name: &str) -> Value {
 #[divan::bench(args = SIZES)]
 fn deal_and_prove(bencher: Bencher<'_, '_>, n: usize) {
     let (dealer, key) = (dealer(n), key());
-    bencher.bench_local(|| dealer.deal(&key, &mut random::system()).unwrap().subsets_recombined);
+    bencher.bench_local(|| dealer.deal(&key, &mut random::system()).unwrap().share_public_keys);
 }
 
 #[divan::bench(args = SIZES)]
