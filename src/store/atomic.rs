@@ -210,7 +210,8 @@ impl Staged {
     /// were written is returned, so that a comparison fails.
     pub fn read_back(&mut self) -> Result<Vec<u8>, WriteError> {
         let path = self.path();
-        let mut bytes = Vec::new();
+        // One read for the content and one for the end; a growing vector would take ten.
+        let mut bytes = Vec::with_capacity(usize::try_from(self.length).unwrap_or(0).saturating_add(1));
         self.reader()?.read_to_end(&mut bytes).map_err(|error| WriteError::from_io(&path, error))?;
         Ok(bytes)
     }

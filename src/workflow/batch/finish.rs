@@ -35,7 +35,7 @@ enum Finished {
 }
 
 /// How long a row may wait for others: together they are judged for half of what they cost one by one.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// What all workers hand their rows to. Slow rows are saved as they come, and quick ones many at a time, by whoever
 /// comes while nobody is at it.
