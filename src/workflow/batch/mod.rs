@@ -22,14 +22,17 @@ pub mod shard;
 pub mod status;
 mod writer;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+
+use dvkey_ceremony::OperatorId;
 
 pub use result::ResultProblem;
 pub use writer::WritePlanError;
 
 use crate::crypto::digest::Sha256Digest;
-use crate::format::operators::{Cluster, OperatorList, OperatorsError};
+use crate::format::network::Network;
+use crate::format::operators::{Cluster, Operator, OperatorList, OperatorsError};
 use crate::format::plan::{self as plan_file, Header, Input, Item, PlannedCluster, Progress, Row};
 use crate::store::lines::Lines;
 use crate::store::read::{ReadError, exists};
@@ -97,6 +100,18 @@ pub enum LoadError {
         /// Whose key.
         operator: u64,
     },
+    /// Two clusters have different keys for one operator of a network: one of them is not the operator's.
+    #[error("{}: line {line}: operator {operator} on {network} has another key here than in an earlier line", path.display())]
+    TwoKeys {
+        /// The plan.
+        path: PathBuf,
+        /// The line of the first row that has the second key.
+        line: u64,
+        /// Whose keys.
+        operator: u64,
+        /// The network.
+        network: Network,
+    },
     /// It was replaced or changed while it was being used.
     #[error("{}: the plan was changed while it was used", .0.display())]
     ChangedMeanwhile(PathBuf),
@@ -115,6 +130,7 @@ impl LoadedPlan {
         let failed = |line: u64, problem| LoadError::Line { path: path.to_path_buf(), line, problem };
         // The hash shows a change, and not who made the plan: what no plan of this program holds is refused all the same.
         let (mut nonces, mut validators) = (HashSet::new(), HashSet::new());
+        let mut keys = OperatorKeys::default();
         let mut number = 0;
         while let Some(line) = lines.next_line()? {
             number = line.number;
@@ -133,6 +149,10 @@ impl LoadedPlan {
                     }
                     if !validators.insert(row.public_key) {
                         return Err(failed(number, plan_file::PlanError::ValidatorTwice));
+                    }
+                    if let Some(operator) = keys.other_key(&row, &clusters) {
+                        let (path, network) = (path.to_path_buf(), row.network);
+                        return Err(LoadError::TwoKeys { path, line: number, operator: operator.get(), network });
                     }
                 }
                 Item::End { hash, .. } => end = Some(hash),
@@ -211,6 +231,28 @@ fn usable(path: &Path, line: u64, planned: PlannedCluster) -> Result<PlanCluster
         }
     }
     Ok(PlanCluster { cluster, list })
+}
+
+/// The keys of the operators on each network, as the clusters of rows have them.
+#[derive(Default)]
+struct OperatorKeys {
+    seen: HashSet<(Network, u32)>,
+    keys: HashMap<(Network, OperatorId), Sha256Digest>,
+}
+
+impl OperatorKeys {
+    /// An operator that has another key in this row's cluster than in an earlier row's.
+    fn other_key(&mut self, row: &Row, clusters: &[PlanCluster]) -> Option<OperatorId> {
+        if !self.seen.insert((row.network, row.cluster)) {
+            return None;
+        }
+        let cluster = clusters.get(usize::try_from(row.cluster).ok()?)?;
+        let differs = |operator: &&Operator| {
+            let key = operator.key.key.fingerprint();
+            *self.keys.entry((row.network, operator.id)).or_insert(key) != key
+        };
+        cluster.cluster.operators().iter().find(differs).map(|operator| operator.id)
+    }
 }
 
 /// The rows of a plan, one at a time; proves once more that the plan is what was loaded.

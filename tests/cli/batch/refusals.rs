@@ -70,7 +70,9 @@ fn manifests_are_refused_line_by_line() {
     assert!(stderr(&assert).contains("operator 12 on hoodi would get more than 3 validators"), "{}", stderr(&assert));
     plan(folder);
     let assert = batch(folder, &["plan", "--manifest", "manifest.csv", "--out", "plan.jsonl"]).assert().code(1);
-    assert!(stderr(&assert).contains("code: output.exists "));
+    let said = stderr(&assert);
+    // There is no --force here to be advised.
+    assert!(said.contains("code: output.exists ") && !said.contains("--force"), "{said}");
 }
 
 #[test]
@@ -210,6 +212,40 @@ fn forged_plans_are_refused() {
             assert!(said.contains("code: batch.plan ") && said.contains(words), "{said}");
         }
         assert!(!folder.join("new").exists() && !folder.join("merged").exists());
+    }
+}
+
+/// One operator has one key on a network. A plan with two was not made by `batch plan`: one of them is somebody else's.
+#[test]
+fn a_plan_with_two_keys_of_one_operator_is_refused() {
+    let folder = service(2);
+    let folder = folder.path();
+    let list = fs::read_to_string(folder.join("operators.json")).unwrap();
+    let mut two: serde_json::Value = serde_json::from_str(&list).unwrap();
+    let entries = two.as_array_mut().unwrap();
+    let (a, b) = (entries[0]["id"].clone(), entries[1]["id"].clone());
+    (entries[0]["id"], entries[1]["id"]) = (b, a);
+    fs::write(folder.join("two.json"), two.to_string()).unwrap();
+    let row = |number: u8, operators: &str, network: &str| {
+        format!("ks/keystore-{number}.json,{operators}.json,,{OWNER},{},{network},,\n", 6 + number)
+    };
+    // On different networks an id is not the same operator.
+    manifest(folder, &[row(1, "operators", "hoodi"), row(2, "two", "mainnet")].concat());
+    plan(folder);
+    run(folder, &[]).assert().success();
+    let whole = fs::read_to_string(folder.join("plan.jsonl")).unwrap();
+    let forged = whole.replace("\"network\":\"mainnet\"", "\"network\":\"hoodi\"");
+    let body = &forged[..forged.trim_end().rfind('\n').unwrap() + 1];
+    let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(body));
+    fs::write(folder.join("plan.jsonl"), format!("{body}{{\"rows\":2,\"sha256\":\"{hash}\"}}\n")).unwrap();
+    for command in [&["status", "--work", "work"][..], &["merge", "--work", "work", "--out", "merged"]] {
+        let assert = batch(folder, &[&command[..1], &["plan.jsonl"], &command[1..]].concat()).assert().code(1);
+        let said = stderr(&assert);
+        assert!(
+            said.contains("code: batch.plan ") && said.contains("line 7: operator 12 on hoodi has another key"),
+            "{said}"
+        );
+        assert!(!folder.join("merged").exists());
     }
 }
 

@@ -62,7 +62,7 @@ fn place_for(path: &Path, overwrite: bool) -> Result<(OutputDir, &str), Failure>
         let headline = format!("{}: no such directory", folder.display());
         return Err(Failure::new(Code::OutputParent, headline).hint("create the folder first"));
     }
-    let output = OutputDir::prepare(folder, &[name], overwrite).map_err(|error| Failure::write(&error))?;
+    let output = OutputDir::prepare(folder, &[name], overwrite).map_err(|error| Failure::write_once(&error))?;
     Ok((output, name))
 }
 

@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &PlanArguments, printer: &Printer) -> Result<Exit, 
     };
     let mut staged = output.begin(name, Mode::Public).map_err(|error| Failure::write(&error))?;
     let summary = plan(&request, &mut staged).map_err(|error| Failure::batch_manifest(&error))?;
-    output.publish(vec![staged]).map_err(|error| Failure::write(&error))?;
+    output.publish(vec![staged]).map_err(|error| Failure::write_once(&error))?;
     warn(&summary, printer);
     show(&summary, &arguments.out, printer);
     Ok(Exit::Done)
