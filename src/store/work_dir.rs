@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FlockOperation, Mode as Bits, OFlags, flock, mkdir, open, unlinkat};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode as Bits, OFlags, flock, mkdir, open, renameat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::atomic::{Dir, Mode, Staged, Undo, is_swept, stage};
@@ -146,6 +146,27 @@ impl WorkDir {
         })
     }
 
+    /// Makes a name free that something other than a file or a link has, which cannot be replaced by a file: a folder, a
+    /// pipe, a device. It gets another name beside it, which is returned.
+    ///
+    /// # Errors
+    /// [`WriteError`] as the system reports it.
+    pub fn set_aside(&self, name: &str) -> Result<Option<PathBuf>, WriteError> {
+        match self.dir.kind(name)? {
+            None | Some(FileType::RegularFile | FileType::Symlink) => return Ok(None),
+            Some(_) => {}
+        }
+        let mut aside = format!("{name}.aside");
+        let mut number = 1_u32;
+        while self.dir.kind(&aside)?.is_some() {
+            number = number.saturating_add(1);
+            aside = format!("{name}.aside-{number}");
+        }
+        let failed = |errno| WriteError::from_errno(&self.dir.path.join(name), errno);
+        renameat(&self.dir.fd, name, &self.dir.fd, aside.as_str()).map_err(failed)?;
+        Ok(Some(self.dir.path.join(aside)))
+    }
+
     /// Opens a file to append to, and makes it if it is missing.
     ///
     /// # Errors
@@ -252,6 +273,26 @@ mod tests {
             assert_eq!(std::fs::read(outer.path().join("row")).unwrap(), content);
         }
         assert_eq!(std::fs::read_dir(outer.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_file_makes_way_and_is_not_lost() {
+        let outer = tempfile::tempdir().unwrap();
+        let dir = WorkDir::open(outer.path()).unwrap();
+        let path = outer.path().join("row");
+        assert_eq!(dir.set_aside("row").unwrap(), None);
+        std::fs::write(&path, b"x").unwrap();
+        assert_eq!(dir.set_aside("row").unwrap(), None);
+        std::fs::remove_file(&path).unwrap();
+        for name in ["row.aside", "row.aside-2"] {
+            std::fs::create_dir(&path).unwrap();
+            std::fs::write(path.join("kept"), name).unwrap();
+            assert_eq!(dir.set_aside("row").unwrap(), Some(outer.path().join(name)));
+            assert_eq!(std::fs::read_to_string(outer.path().join(name).join("kept")).unwrap(), name);
+            assert!(!path.exists());
+        }
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, Bits::RWXU).unwrap();
+        assert_eq!(dir.set_aside("row").unwrap(), Some(outer.path().join("row.aside-3")));
     }
 
     #[test]

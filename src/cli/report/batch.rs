@@ -12,6 +12,7 @@ use crate::workflow::batch::run::{RowProblem, RunError};
 use crate::workflow::batch::shard::ShardError;
 use crate::workflow::batch::status::StatusError;
 use crate::workflow::batch::{LoadError, WritePlanError};
+use crate::workflow::verify::check::{Check, Reason};
 
 impl Failure {
     pub(crate) fn batch_manifest(error: &PlanError) -> Self {
@@ -130,15 +131,22 @@ impl Failure {
             MergeError::ChangedMeanwhile(_) => {
                 Self::new(Code::BatchUnfinished, error.to_string()).hint("run the shard of this row again, then merge")
             }
-            MergeError::NotValid(report) => {
-                let mut failure = Self::new(Code::InternalSelfCheck, error.to_string())
-                    .hint("nothing of this file was published; run again, which judges every result, then merge");
-                let failures = report.failures().take(SHOWN);
-                failure.causes = failures.map(|(check, _, reason)| format!("{} {reason}", check.id())).collect();
+            MergeError::NotValid { report, rows } => {
+                let mut failure = Self::new(Code::InternalSelfCheck, error.to_string()).hint(
+                    "nothing of this file was published; remove the results of these rows, run their shards, then merge",
+                );
+                let row = |position: Option<usize>| position.and_then(|position| rows.get(position));
+                let cause = |(check, position, reason): (Check, _, &Reason)| match row(position) {
+                    Some(row) => format!("row {row}: {} {reason}", check.id()),
+                    None => format!("{} {reason}", check.id()),
+                };
+                failure.causes = report.failures().take(SHOWN).map(cause).collect();
                 failure
             }
             MergeError::Moved(_) => Self::new(Code::OutputFailed, error.to_string()),
-            MergeError::Json(_) | MergeError::ReadBack(_) => Self::new(Code::InternalSelfCheck, error.to_string()),
+            MergeError::Json(_) | MergeError::ReadBack(_) | MergeError::SealedTwice(_) => {
+                Self::new(Code::InternalSelfCheck, error.to_string())
+            }
         }
     }
 

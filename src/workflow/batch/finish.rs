@@ -191,6 +191,13 @@ impl<'a> Finisher<'a> {
                 }
             }
         }
+        for (row, outcome) in &told {
+            // What cannot be replaced by a file would stop all rows, and not only its own.
+            let name = RowResult::file_name(row.row);
+            if let Some(path) = outcome.as_ref().ok().map(|_| self.results.set_aside(&name)).transpose()?.flatten() {
+                (self.ports.events)(Event::SetAside { row: row.row, path: &path });
+            }
+        }
         self.results.publish(files)?;
         journal.append(lines.as_bytes())?;
         for (row, outcome) in &told {

@@ -3,7 +3,7 @@
 //! A result is judged once, in the file that it becomes a part of, from the disk, and before anybody may see the file. Only if
 //! that says no are the results judged one by one, to find the row that is not right, and merged once more up to it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use dvkey_ceremony::{Address, Nonce, OperatorId, PublicKey};
@@ -13,6 +13,7 @@ use super::others::{self, Clash};
 use super::result::GROUP;
 use super::shard::{AllWork, Wanted};
 use super::status::{Counts, State, judged_states, read_states};
+use super::strangers::Strangers;
 use super::{LoadError, LoadedPlan, PlanCluster, ResultProblem, RowsByPlace};
 use crate::crypto::digest::Sha256Digest;
 use crate::format::journal::Superseded;
@@ -138,7 +139,15 @@ pub enum MergeError {
     ReadBack(&'static str),
     /// A file that was read back is not valid.
     #[error("the written file does not pass verification")]
-    NotValid(Box<Report>),
+    NotValid {
+        /// What is wrong with a part of it.
+        report: Box<Report>,
+        /// The rows of that part, in order.
+        rows: Vec<u32>,
+    },
+    /// A file that was read back has one sealed share for two validators.
+    #[error("the written file has a sealed share twice; the second time in row {0}")]
+    SealedTwice(u32),
     /// The files were published, and are not where they should be.
     #[error("{}: published, but not found there with the same content", .0.display())]
     Moved(PathBuf),
@@ -184,7 +193,7 @@ pub fn merge(
 ) -> Result<Merged, MergeError> {
     let mut made = Vec::new();
     match merge_as(plan, work, request, Judging::Files, &mut made, heard) {
-        Err(MergeError::NotValid(_) | MergeError::ReadBack(_)) => {
+        Err(MergeError::NotValid { .. } | MergeError::SealedTwice(_) | MergeError::ReadBack(_)) => {
             merge_as(plan, work, request, Judging::Results, &mut made, heard)
         }
         outcome => outcome,
@@ -212,9 +221,13 @@ fn merge_as(
     let others = others::find(&request.out, plan.hash)?;
     let mut places = RowsByPlace::open(plan)?;
     let names = Names::new(&owners);
+    let mut strangers = if judging == Judging::Results { Some(Strangers::new(plan)?) } else { None };
     let mut all = Vec::new();
     for ((network, owner), own) in owners.iter().zip(slots.chunk_by(|a, b| a.owner == b.owner)) {
-        let states = states(plan, work, own, (request.jobs, judging), &mut places)?;
+        let mut states = states(plan, work, own, (request.jobs, judging), &mut places)?;
+        if let Some(strangers) = &mut strangers {
+            mark_strangers(work, own, &mut states, &mut places, strangers)?;
+        }
         let usable = usable(plan, states, (*network, *owner), own, &mut places, &mut merged)?;
         for pair in own.windows(2) {
             if let [earlier, later] = pair
@@ -293,6 +306,29 @@ fn states<'w>(
         states.extend(in_chunks(&rows, jobs, |rows| judged_states(plan, work, rows)));
     }
     Ok(states)
+}
+
+/// Marks results of an owner that cannot all be right, beside each other in one file.
+fn mark_strangers(
+    work: &AllWork,
+    own: &[Slot],
+    states: &mut [State<'_>],
+    places: &mut RowsByPlace<'_>,
+    strangers: &mut Strangers<'_>,
+) -> Result<(), LoadError> {
+    let mut found = HashMap::new();
+    strangers.forget_sealed();
+    for (slot, _) in own.iter().zip(&*states).filter(|(_, state)| matches!(state, State::Done)) {
+        if let Some(Ok(result)) = work.result(&slot.wanted()) {
+            found.extend(strangers.see(&places.at(slot.place)?, &result)?);
+        }
+    }
+    for (slot, state) in own.iter().zip(states) {
+        if let Some(problem) = found.remove(&slot.row) {
+            *state = State::Damaged(problem);
+        }
+    }
+    Ok(())
 }
 
 /// How many rows of an owner, from its first nonce on, have results. Notes the gap behind them.

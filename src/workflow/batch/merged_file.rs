@@ -11,7 +11,7 @@ use super::result::GROUP;
 use super::shard::AllWork;
 use super::{LoadError, LoadedPlan, PlanCluster, RowsByPlace};
 use crate::crypto::digest::{Sha256Digest, Sha256Running};
-use crate::format::keyshares::{self, Pieces, Writer};
+use crate::format::keyshares::{self, Pieces, SharesData, Writer};
 use crate::format::network::Network;
 use crate::format::plan::Row;
 use crate::format::provenance::{
@@ -214,7 +214,7 @@ impl File<'_> {
         let most = (GROUP * self.request.jobs.max(1)).min(512);
         let mut pieces = Pieces::new(BufReader::new(reader)).map_err(read_back)?;
         let mut held: BTreeMap<Check, usize> = BTreeMap::new();
-        let mut seen = HashSet::new();
+        let (mut seen, mut sealed) = (HashSet::new(), HashSet::new());
         let mut position = 0_usize;
         while let Some(piece) = pieces.next_piece(most).map_err(read_back)? {
             let file = keyshares::parse(&piece).map_err(|_| MergeError::ReadBack(KEYSHARES_FILE))?;
@@ -227,14 +227,28 @@ impl File<'_> {
                 ..Expected::default()
             };
             let report = judge(&file, &expected, None, self.request.jobs);
+            let here = self.run.get(position..).unwrap_or_default();
+            let not_valid = |report| {
+                let rows = here.iter().take(most).map(|slot| slot.row).collect();
+                MergeError::NotValid { report: Box::new(report), rows }
+            };
             // The ids are the operators', not this program's choice; the plan has warned of them.
             let usual = report.keyshares_oddities().iter().all(|oddity| *oddity == keyshares::Oddity::WrappingId);
             if report.verdict != Verdict::Valid || !usual {
-                return Err(MergeError::NotValid(Box::new(report)));
+                return Err(not_valid(report));
             }
             for line in &report.validators {
                 if !line.public_key.is_some_and(|key| seen.insert(*key.as_bytes())) {
-                    return Err(MergeError::NotValid(Box::new(report)));
+                    return Err(not_valid(report));
+                }
+            }
+            // What verify compares within a file is compared here across its parts, too.
+            for (slot, item) in here.iter().zip(file.items.iter().flatten()) {
+                let data = SharesData::cut(&item.payload.shares_data, item.payload.operator_ids.len());
+                for share in data.iter().flat_map(|data| &data.sealed_shares) {
+                    if !sealed.insert(Sha256Digest::of(*share).as_bytes().first_chunk::<16>().copied()) {
+                        return Err(MergeError::SealedTwice(slot.row));
+                    }
                 }
             }
             for (check, result) in &report.checks {

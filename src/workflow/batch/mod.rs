@@ -20,6 +20,7 @@ mod result;
 pub mod run;
 pub mod shard;
 pub mod status;
+mod strangers;
 mod writer;
 
 use std::collections::{HashMap, HashSet};

@@ -1,5 +1,7 @@
 //! Judges the results of rows as a stranger would: form, share keys, sealed range, degree, signature; many at once.
 
+use std::collections::{HashMap, HashSet};
+
 use dvkey_ceremony::bls::{HeldKeys, PointError, SignedMessage};
 use dvkey_ceremony::share::{Sharing, SharingError, check_sharings};
 use dvkey_ceremony::{OwnerNonce, PublicKey, SharePublicKey, Signature, Threshold};
@@ -33,6 +35,12 @@ pub enum ResultProblem {
     /// The file's digest is not the one in the journal.
     #[error("its file is not the one that was written")]
     OtherContent,
+    /// Something else than a file is in its place.
+    #[error("there is no file in its place, but a folder, a pipe or a device")]
+    NotAFile,
+    /// The file cannot be read.
+    #[error("its file cannot be read")]
+    Unreadable,
     /// The file is something else.
     #[error("its file is no result")]
     NotAResult,
@@ -48,6 +56,28 @@ pub enum ResultProblem {
     /// A sealed share is none.
     #[error("the sealed share of operator {0} is no ciphertext")]
     Sealed(u64),
+    /// One sealed share stands for two operators, and can be right for one of them at most.
+    #[error("operators {0} and {1} have the same sealed share")]
+    SealedTwice(u64, u64),
+    /// The share key of an operator is that of another one, or the validator key.
+    #[error("the share key of operator {0} is another one's, or the validator key")]
+    ShareKeyTwice(u64),
+    /// A sealed share stands in the result of another row, too, and can be right in one of them at most.
+    #[error("the sealed share of operator {operator} stands in the result of row {row}, too")]
+    SealedElsewhere {
+        /// The operator.
+        operator: u64,
+        /// The other row.
+        row: u32,
+    },
+    /// The share key of an operator is the validator key of another row.
+    #[error("the share key of operator {operator} is the validator key of row {row}")]
+    KeyElsewhere {
+        /// The operator.
+        operator: u64,
+        /// The other row.
+        row: u32,
+    },
     /// The share keys are no sharing of the validator key.
     #[error(transparent)]
     Sharing(#[from] SharingError),
@@ -137,9 +167,20 @@ fn parts(claim: &Claim<'_>) -> Result<Parts, ResultProblem> {
         let public_key = held.read(bytes).map_err(ResultProblem::Point)?;
         shares.push(SharePublicKey { identifier: operator.id.identifier(), public_key });
     }
+    let mut before = HashMap::with_capacity(operators.len());
     for (operator, sealed) in operators.iter().zip(&data.sealed_shares) {
+        let operator_id = operator.id.get();
         if !operator.key.key.could_open(sealed) {
-            return Err(ResultProblem::Sealed(operator.id.get()));
+            return Err(ResultProblem::Sealed(operator_id));
+        }
+        if let Some(other) = before.insert(*sealed, operator_id) {
+            return Err(ResultProblem::SealedTwice(other, operator_id));
+        }
+    }
+    let mut keys = HashSet::from([result.public_key.as_slice()]);
+    for (operator, key) in operators.iter().zip(&data.share_public_keys) {
+        if !keys.insert(*key) {
+            return Err(ResultProblem::ShareKeyTwice(operator.id.get()));
         }
     }
     let message = OwnerNonce { owner: row.owner, nonce: row.nonce };

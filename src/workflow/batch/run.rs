@@ -10,6 +10,7 @@ use dvkey_ceremony::{Dealer, OwnerNonce, PublicKey};
 use super::finish::Finisher;
 use super::result::{GROUP, judge_read};
 use super::shard::{RESULTS, RowState, ShardError, Unclaimed, must_go_with, read_result, read_state, superseded_in};
+use super::strangers::Strangers;
 use super::{LoadError, LoadedPlan, ResultProblem, Shard};
 use crate::crypto::digest::Sha256Digest;
 use crate::crypto::kdf::KdfLimits;
@@ -19,6 +20,7 @@ use crate::crypto::random::{self, NoRandomness};
 use crate::format::journal::{self, Entry, Superseded};
 use crate::format::keystore::{MAX_BYTES, UnlockError, Unlocked};
 use crate::format::plan::Row;
+use crate::format::row_result::RowResult;
 use crate::machine::memory::Budget;
 use crate::store::read::{ReadError, Source, read_bounded};
 use crate::store::work_dir::WorkDir;
@@ -84,6 +86,13 @@ pub enum Event<'a> {
         row: u32,
         /// What is wrong with it.
         problem: &'a ResultProblem,
+    },
+    /// Something other than a file was in the place of a result, and is somewhere else now.
+    SetAside {
+        /// The row.
+        row: u32,
+        /// Where it is now.
+        path: &'a Path,
     },
     /// So many results of earlier runs are kept, and so many rows are still to be done.
     Begin {
@@ -297,6 +306,8 @@ fn keep(
         return Ok(kept);
     }
     let mut rows = plan.rows()?;
+    let mut strangers = Strangers::new(plan)?;
+    let mut unreliable = Vec::new();
     let mut group: Vec<(Row, Sha256Digest)> = Vec::new();
     let mut is_end = false;
     while !is_end {
@@ -315,19 +326,26 @@ fn keep(
         let judged = in_chunks(&group, ports.jobs, |rows| judge_kept(plan, folder, rows));
         for ((row, _), outcome) in group.drain(..).zip(judged) {
             match outcome {
-                Ok(()) => {
+                Ok(result) => {
                     kept.insert(row.row);
+                    unreliable.extend(strangers.see(&row, &result)?);
                 }
                 Err(problem) => (ports.events)(Event::Redo { row: row.row, problem: &problem }),
             }
         }
     }
+    for (row, problem) in unreliable {
+        if kept.remove(&row) {
+            (ports.events)(Event::Redo { row, problem: &problem });
+        }
+    }
     Ok(kept)
 }
 
-fn judge_kept(plan: &LoadedPlan, folder: &Path, rows: &[(Row, Sha256Digest)]) -> Vec<Result<(), ResultProblem>> {
+fn judge_kept(plan: &LoadedPlan, folder: &Path, rows: &[(Row, Sha256Digest)]) -> Vec<Result<RowResult, ResultProblem>> {
     let read: Vec<_> = rows.iter().map(|(row, digest)| read_result(folder, row.row, *digest)).collect();
-    judge_read(plan, rows.iter().map(|(row, _)| row), &read)
+    let judged = judge_read(plan, rows.iter().map(|(row, _)| row), &read);
+    read.into_iter().zip(judged).map(|(read, judged)| judged.and(read)).collect()
 }
 
 /// Refuses a plan whose files of operators are others now, and one of whose keystores none is there: another folder is. The

@@ -239,7 +239,9 @@ pub fn read_result(folder: &Path, row: u32, digest: Sha256Digest) -> Result<RowR
     let path = folder.join(RESULTS).join(RowResult::file_name(row));
     let bytes = read_bounded(&Source::File(path), row_result::MAX_BYTES).map_err(|error| match error {
         ReadError::NotFound { .. } => ResultProblem::Missing,
-        _ => ResultProblem::OtherContent,
+        ReadError::NotAFile { .. } | ReadError::IsDirectory { .. } => ResultProblem::NotAFile,
+        ReadError::TooLarge { .. } => ResultProblem::OtherContent,
+        _ => ResultProblem::Unreadable,
     })?;
     if Sha256Digest::of(&bytes) != digest {
         return Err(ResultProblem::OtherContent);

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::{OUT, batch, manifest, merge, merged, plan, public_key, run, service};
-use crate::{OWNER, objects, stderr, stdout};
+use super::{OUT, batch, merge, merged, plan, public_key, run, service};
+use crate::{objects, stderr, stdout};
 
 fn start(folder: &Path, options: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_dvkey"))
@@ -147,108 +147,6 @@ fn damage_and_tampering_are_found_and_mended() {
     assert_eq!(merged(folder, OUT).len(), 8);
 }
 
-/// A result and its journal line that were forged together do not pass as one of this row.
-#[test]
-fn forged_results_are_judged() {
-    let folder = service(3);
-    let folder = folder.path();
-    plan(folder);
-    run(folder, &[]).assert().success();
-    let work = folder.join("work/shard-1-of-1");
-    let path = work.join("results/row-000001.json");
-    let text = fs::read_to_string(&path).unwrap();
-    let journal = fs::read_to_string(work.join("journal")).unwrap();
-    let forge = |forged: &str| {
-        fs::write(&path, forged).unwrap();
-        let digest = |text: &str| hex::encode(<sha2::Sha256 as sha2::Digest>::digest(text));
-        let line = journal.lines().find(|line| line.contains("\"row\":1,")).unwrap();
-        let body = line[17..].replace(&digest(&text), &digest(forged));
-        fs::write(work.join("journal"), journal.replace(line, &format!("{} {body}", &digest(&body)[..16]))).unwrap();
-    };
-    let field = |text: &str, name: &str| {
-        text.split(&format!("\"{name}\":\"")).nth(1).unwrap().split('"').next().unwrap().to_owned()
-    };
-    let other = fs::read_to_string(work.join("results/row-000002.json")).unwrap();
-    // A whole and valid result of another validator for this row's nonce: it holds by itself, and is not this row's.
-    let folder_2 = service(3);
-    let rows = [1, 3, 2]
-        .map(|n| format!("ks/keystore-{n}.json,operators.json,,{OWNER},{},hoodi,,\n", if n == 1 { "7" } else { "" }));
-    manifest(folder_2.path(), &rows.concat());
-    plan(folder_2.path());
-    run(folder_2.path(), &[]).assert().success();
-    let stranger = fs::read_to_string(folder_2.path().join("work/shard-1-of-1/results/row-000001.json")).unwrap();
-    let stranger = stranger.replace(&field(&stranger, "plan"), &field(&text, "plan"));
-    // The shares of another row under this row's name; and another row's signature alone.
-    let (mine, others) = (field(&text, "sharesData"), field(&other, "sharesData"));
-    let signature = text.replace(&mine, &format!("{}{}", &others[..194], &mine[194..]));
-    for (forged, problem) in [
-        (text.replace(&mine, &others), "do not make the validator key"),
-        (signature, "the signature does not hold"),
-        (stranger, "it is the result of something else"),
-    ] {
-        forge(&forged);
-        let _ = fs::remove_dir_all(folder.join("merged"));
-        let assert = merge(folder, &["--out", "merged"]).assert().code(5);
-        let said = stderr(&assert);
-        assert!(said.contains("gap at nonce 8") && said.contains(problem), "{problem}: {said}");
-        assert_eq!(merged(folder, OUT), [(7, public_key(1))]);
-    }
-    let assert = batch(folder, &["status", "plan.jsonl", "--work", "work"]).assert().code(5);
-    assert!(stdout(&assert).contains("it is the result of something else"), "{}", stdout(&assert));
-    let assert = run(folder, &[]).assert().success();
-    assert!(stderr(&assert).contains("the result of row 1 is not kept"), "{}", stderr(&assert));
-    merge(folder, &["--out", "whole"]).assert().success();
-    assert_eq!(merged(folder, &OUT.replace("merged", "whole")).len(), 3);
-}
-
-/// A forged result is found in the file that it would have become a part of: the files before it are made, once, and its own
-/// ends before it.
-#[test]
-fn a_forged_result_ends_its_own_file() {
-    let folder = service(5);
-    let folder = folder.path();
-    let list = fs::read_to_string(folder.join("operators.json")).unwrap();
-    let mut others: serde_json::Value = serde_json::from_str(&list).unwrap();
-    others.as_array_mut().unwrap().iter_mut().for_each(|one| one["id"] = (one["id"].as_u64().unwrap() + 1000).into());
-    fs::write(folder.join("others.json"), others.to_string()).unwrap();
-    let row = |number: u8, operators: &str, nonce: &str| {
-        format!("ks/keystore-{number}.json,{operators}.json,,{OWNER},{nonce},hoodi,,\n")
-    };
-    let rows = [(1, "operators", "7"), (2, "operators", ""), (3, "others", ""), (4, "others", ""), (5, "others", "")];
-    manifest(folder, &rows.map(|(number, operators, nonce)| row(number, operators, nonce)).concat());
-    plan(folder);
-    run(folder, &[]).assert().success();
-    let work = folder.join("work/shard-1-of-1");
-    let result = |row: u32| work.join(format!("results/row-{row:06}.json"));
-    let (mine, other) = (fs::read_to_string(result(3)).unwrap(), fs::read_to_string(result(4)).unwrap());
-    let signature = |text: &str| text.split("\"sharesData\":\"").nth(1).unwrap()[..194].to_owned();
-    let forged = mine.replace(&signature(&mine), &signature(&other));
-    assert_ne!(forged, mine);
-    fs::write(result(3), &forged).unwrap();
-    let journal = fs::read_to_string(work.join("journal")).unwrap();
-    let digest = |text: &str| hex::encode(<sha2::Sha256 as sha2::Digest>::digest(text));
-    let line = journal.lines().find(|line| line.contains(&digest(&mine))).unwrap();
-    let body = line[17..].replace(&digest(&mine), &digest(&forged));
-    fs::write(work.join("journal"), journal.replace(line, &format!("{} {body}", &digest(&body)[..16]))).unwrap();
-
-    for was_there in [false, true] {
-        let assert = merge(folder, &["--out", "merged", "--json"]).assert().code(5);
-        let events = objects(&stdout(&assert));
-        let said: Vec<_> = events
-            .iter()
-            .filter(|event| event["event"] == "file")
-            .map(|file| (file["firstNonce"].as_u64(), file["lastNonce"].as_u64(), file["wasThere"].as_bool()))
-            .collect();
-        let there = Some(was_there);
-        assert_eq!(said, [(Some(7), Some(8), there), (Some(9), Some(9), there)]);
-        let gap = events.iter().find(|event| event["event"] == "gap").unwrap();
-        assert_eq!((gap["nonce"].as_u64(), gap["heldBack"].as_u64()), (Some(10), Some(1)));
-        assert_eq!(gap["reason"], "the signature does not hold for owner and nonce");
-    }
-    let names = fs::read_dir(folder.join("merged")).unwrap().count();
-    assert_eq!((names, merged(folder, OUT).len()), (2, 2));
-}
-
 /// One run at a time in the folder of a shard; another shard is another folder.
 #[test]
 fn two_runs_of_a_shard_do_not_meet() {
@@ -357,7 +255,7 @@ fn a_line_that_does_not_fit_is_taken_back() {
     assert_eq!(merged(folder, OUT).len(), 60);
 }
 
-struct Unmount<'a>(&'a Path);
+pub(super) struct Unmount<'a>(pub(super) &'a Path);
 
 impl Drop for Unmount<'_> {
     fn drop(&mut self) {

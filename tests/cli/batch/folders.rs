@@ -202,6 +202,51 @@ fn pipes_and_devices_are_no_inputs() {
     refused(looking(), "file.unreadable", "plan.jsonl: not a regular file");
 }
 
+/// A folder, a pipe or a device in the place of a result is the matter of its row: it is moved out of the way, and the row done.
+#[test]
+fn what_is_no_file_makes_way_for_a_result() {
+    let folder = service(5);
+    let folder = folder.path();
+    plan(folder);
+    run(folder, &["--shard", "1/1"]).assert().success();
+    let results = folder.join("work/shard-1-of-1/results");
+    let at = |row: u32| results.join(format!("row-{row:06}.json"));
+    // One of them in the place of a row that was not done yet.
+    let journal = folder.join("work/shard-1-of-1/journal");
+    let text = fs::read_to_string(&journal).unwrap();
+    let kept: String =
+        text.lines().filter(|line| !line.contains("\"row\":2,")).map(|line| format!("{line}\n")).collect();
+    fs::write(&journal, kept).unwrap();
+    for row in [0, 1, 2] {
+        fs::remove_file(at(row)).unwrap();
+    }
+    fs::create_dir(at(0)).unwrap();
+    fs::write(at(0).join("note"), "somebody's").unwrap();
+    for row in [1, 2] {
+        assert!(Command::new("mkfifo").arg(at(row)).status().unwrap().success());
+    }
+    let assert = batch(folder, &["status", "plan.jsonl", "--work", "work"]).assert().code(5);
+    assert!(
+        stdout(&assert).contains("2 done, 3 pending") && stdout(&assert).contains("no file in its place"),
+        "{}",
+        stdout(&assert)
+    );
+    let assert = merge(folder, &["--out", "merged"]).assert().code(5);
+    assert!(stderr(&assert).contains("gap at nonce 7"), "{}", stderr(&assert));
+    let assert = run(folder, &["--json"]).timeout(std::time::Duration::from_secs(60)).assert().success();
+    let end = objects(&stdout(&assert)).pop().unwrap();
+    assert_eq!((end["kept"].as_u64(), end["done"].as_u64()), (Some(2), Some(3)));
+    for row in [0, 1, 2] {
+        let words = format!(
+            "the result of row {row} belongs was something other than a file; it is work/shard-1-of-1/results/row-{row:06}.json.aside now"
+        );
+        assert!(stderr(&assert).contains(&words), "{}", stderr(&assert));
+    }
+    assert_eq!(fs::read_to_string(results.join("row-000000.json.aside/note")).unwrap(), "somebody's");
+    merge(folder, &["--out", "merged"]).assert().success();
+    assert_eq!(merged(folder, OUT).len(), 5);
+}
+
 /// A split that wrote straight into the folder of the merge, and keyshares whose provenance is gone, have nonces, too.
 #[test]
 fn keyshares_without_a_provenance_have_nonces_too() {

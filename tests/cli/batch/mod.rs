@@ -3,6 +3,7 @@
 mod compact;
 mod crash;
 mod folders;
+mod forged;
 mod recipe;
 mod refusals;
 

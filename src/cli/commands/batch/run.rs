@@ -149,6 +149,10 @@ impl Shown<'_> {
             Event::Redo { row, problem } => {
                 printer.warning(&format!("the result of row {row} is not kept, and made again: {problem}"));
             }
+            Event::SetAside { row, path } => printer.warning(&format!(
+                "where the result of row {row} belongs was something other than a file; it is {} now",
+                path.display()
+            )),
             Event::Begin { kept, left } => {
                 printer.object(&JsonBegin {
                     schema: SCHEMA,
