@@ -49,7 +49,7 @@ Examples:
 
 Rows that name a password_file use that. What was done by an earlier run is judged and kept.
 Exit code 0: all rows of the shard are done. 5: some are still to be done. 1: all were tried and \
-some refused. 6: the disk is full, or may not be written to; what is done is kept.";
+some refused, or are another plan's. 6: the disk is full, or may not be written to; what is done is kept.";
 
 const MERGE_EXAMPLES: &str = "\
 Examples:

@@ -1,8 +1,11 @@
 //! The errors of batches, as people see them.
 
+use std::collections::BTreeSet;
+
 use super::{Failure, SHOWN, about, inventory_code, refusal_code};
 use crate::cli::codes::Code;
 use crate::cli::ui::words::count;
+use crate::format::journal::Superseded;
 use crate::format::plan::PlanError as PlanFileError;
 use crate::store::read::ReadError;
 use crate::workflow::batch::compact::CompactError;
@@ -110,6 +113,18 @@ impl Failure {
                     .hint("the disk or the memory of this machine may be failing; what was done before is kept")
             }
         }
+    }
+
+    /// Rows that another plan has: what was asked for is not done, and must not be.
+    pub(crate) fn superseded(rows: &str, taken: &[Superseded]) -> Self {
+        let by: BTreeSet<_> = taken.iter().map(|taken| taken.by.to_string()).collect();
+        let which = match by.len() {
+            1 => "the newer plan, with the hash",
+            _ => "the newer plans, with the hashes",
+        };
+        let by = by.into_iter().collect::<Vec<_>>().join(", ");
+        Self::new(Code::BatchSuperseded, format!("another plan has {rows}: this one does and merges them no more"))
+            .hint(format!("run and merge {which} {by}; where it was never written, the same --compact writes it"))
     }
 
     pub(crate) fn batch_merge(error: &MergeError) -> Self {

@@ -118,7 +118,7 @@ pub enum Event<'a> {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// Rows of the shard.
     pub rows: u32,
@@ -130,6 +130,8 @@ pub struct Outcome {
     pub refused: u32,
     /// Not done, because another plan has them.
     pub superseded: u32,
+    /// What other plans have taken from the rows of this shard.
+    pub taken: Vec<Superseded>,
 }
 
 impl Outcome {
@@ -231,12 +233,12 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
     let mut done = keep(plan, request.shard, folder.path(), state.rows, ports)?;
     // A shard that was not begun when another plan took its rows has no line of that; those beside it have.
     let superseded = superseded_in(outer.path(), plan.hash)?;
-    let taken = taken(plan, request.shard, &superseded)?;
-    done.retain(|row| !taken.contains(row));
+    let (superseded_rows, taken) = taken(plan, request.shard, &superseded)?;
+    done.retain(|row| !superseded_rows.contains(row));
     let number = |rows: &HashSet<u32>| u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    let (kept, superseded, rows) = (number(&done), number(&taken), request.shard.rows(plan.rows));
+    let (kept, superseded, rows) = (number(&done), number(&superseded_rows), request.shard.rows(plan.rows));
     // Nothing is left to do for either.
-    done.extend(taken);
+    done.extend(superseded_rows);
     must_be_unchanged(plan, request.shard, &done)?;
 
     // Of two runs that begin at once and share the rows out differently, the second one sees the first one's journal.
@@ -266,22 +268,30 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
         open_all(&keystores, 0..keystores.len(), resources, &client);
     }
     let (done, refused) = finisher.close()?;
-    Ok(Outcome { rows, kept, done, refused, superseded })
+    Ok(Outcome { rows, kept, done, refused, superseded, taken })
 }
 
-/// The rows of the shard that another plan has.
-fn taken(plan: &LoadedPlan, shard: Shard, superseded: &[(Superseded, String)]) -> Result<HashSet<u32>, LoadError> {
-    let mut taken = HashSet::new();
+/// The rows of the shard that other plans have, and what these have taken.
+fn taken(
+    plan: &LoadedPlan,
+    shard: Shard,
+    superseded: &[(Superseded, String)],
+) -> Result<(HashSet<u32>, Vec<Superseded>), LoadError> {
+    let (mut taken, mut by) = (HashSet::new(), Vec::new());
     if superseded.is_empty() {
-        return Ok(taken);
+        return Ok((taken, by));
     }
     let mut rows = plan.rows()?;
     while let Some((_, row)) = rows.next_row()? {
-        if shard.has(row.row) && superseded.iter().any(|(by, _)| by.takes(row.network, row.owner, row.nonce)) {
+        let takes = |(by, _): &&(Superseded, String)| by.takes(row.network, row.owner, row.nonce);
+        if let Some((first, _)) = superseded.iter().find(takes).filter(|_| shard.has(row.row)) {
             taken.insert(row.row);
+            if !by.contains(first) {
+                by.push(*first);
+            }
         }
     }
-    Ok(taken)
+    Ok((taken, by))
 }
 
 fn dealers(plan: &LoadedPlan) -> Result<Vec<Dealer>, DealerError> {

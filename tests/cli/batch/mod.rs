@@ -63,6 +63,11 @@ pub(crate) fn run(folder: &Path, options: &[&str]) -> assert_cmd::Command {
     command
 }
 
+/// What a run said last of itself, before an error if it ended with one.
+fn end_of(assert: &assert_cmd::assert::Assert) -> Value {
+    objects(&stdout(assert)).into_iter().rfind(|object| object["event"] == "end").unwrap()
+}
+
 fn merge(folder: &Path, options: &[&str]) -> assert_cmd::Command {
     let mut command = batch(folder, &["merge", "plan.jsonl"]);
     if !options.contains(&"--work") {
@@ -287,11 +292,17 @@ fn gaps_are_seen_and_closed_by_decision() {
 
     // The password is found after all: the old plan has these rows no more.
     std::fs::write(folder.join("ks/keystore-4.txt"), "pw 4").unwrap();
-    let assert = run(folder, &["--json"]).assert().success();
-    let end = objects(&stdout(&assert)).pop().unwrap();
+    let assert = run(folder, &["--json"]).assert().code(1);
+    let end = end_of(&assert);
     let counts = ["kept", "done", "refused", "superseded", "pending"].map(|name| end[name].as_u64().unwrap());
     assert_eq!(counts, [3, 0, 0, 5, 0]);
-    let assert = batch(folder, &["status", "plan.jsonl", "--work", "work"]).assert().success();
+    let said = stderr(&assert);
+    assert!(said.contains("code: batch.superseded ") && said.contains("another plan has 5 of 8 rows"), "{said}");
+    let next = std::fs::read_to_string(folder.join("next/plan.jsonl")).unwrap();
+    let hash = objects(&next).pop().unwrap()["sha256"].as_str().unwrap().to_owned();
+    assert!(said.contains(&format!("run and merge the newer plan, with the hash {hash}")), "{said}");
+    let assert = batch(folder, &["status", "plan.jsonl", "--work", "work"]).assert().code(1);
+    assert!(stderr(&assert).contains("code: batch.superseded "), "{}", stderr(&assert));
     assert!(stdout(&assert).contains("3 done, 0 pending, 0 refused, 5 superseded"), "{}", stdout(&assert));
     let assert = merge(folder, &["--out", "merged", "--json"]).assert().code(1);
     assert!(stderr(&assert).contains("code: batch.superseded "), "{}", stderr(&assert));

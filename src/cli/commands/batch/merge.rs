@@ -106,11 +106,7 @@ pub(super) fn run(arguments: &MergeArguments, printer: &Printer) -> Result<Exit,
         printer.message("next: register each file's validators in their order, the files of an owner by nonce,");
         printer.message("and nothing else of this owner in between");
     }
-    if !merged.superseded.is_empty() && merged.counts.pending == 0 && merged.counts.refused == 0 {
-        let headline = format!("{} rows were not merged: another plan has them", merged.counts.superseded);
-        return Err(Failure::new(Code::BatchSuperseded, headline).hint("run and merge the newer plan"));
-    }
-    ending(merged.counts, &count(usize::try_from(plan.rows).unwrap_or(usize::MAX), "row"))
+    ending(merged.counts, &count(usize::try_from(plan.rows).unwrap_or(usize::MAX), "row"), &merged.superseded)
 }
 
 fn show_file(file: &MergedFile, printer: &Printer) {

@@ -66,21 +66,27 @@ fn place_for(path: &Path, overwrite: bool) -> Result<(OutputDir, &str), Failure>
     Ok((output, name))
 }
 
-/// How a batch, or a shard of it, ends: done, to be gone on with, or refused in part.
-fn ending(counts: Counts, what: &str) -> Result<Exit, Failure> {
-    let Counts { pending, refused, .. } = counts;
+/// How a batch, or a shard of it, ends: done, to be gone on with, refused in part, or no more its own.
+fn ending(counts: Counts, what: &str, taken: &[Superseded]) -> Result<Exit, Failure> {
+    let Counts { pending, refused, superseded, .. } = counts;
     let unfinished = |headline| {
         Failure::new(Code::BatchUnfinished, headline)
             .hint("`dvkey batch run` with the same plan and --work does the rest and keeps what is done; then merge")
     };
     match (pending, refused) {
-        (0, 0) => Ok(Exit::Done),
+        (0, 0) if superseded == 0 => Ok(Exit::Done),
+        (0, 0) => Err(Failure::superseded(&share(superseded, counts.rows(), what), taken)),
         (0, _) => Err(Failure::new(Code::BatchRefused, format!("{refused} of {what} refused")).hint(
             "their nonces stay theirs: mend what is wrong and run again, or look at `dvkey explain batch.refused`",
         )),
         (_, 0) => Err(unfinished(format!("{pending} of {what} still to be done"))),
         (_, _) => Err(unfinished(format!("{pending} of {what} still to be done, and {refused} refused"))),
     }
+}
+
+/// `5 of 8 rows`, or `all of the 3 rows of shard 1/2`.
+fn share(some: u32, all: u32, what: &str) -> String {
+    if some == all { format!("all of {what}") } else { format!("{some} of {what}") }
 }
 
 fn numbers(operators: &[OperatorId]) -> Vec<u64> {

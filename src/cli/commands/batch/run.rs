@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::{SCHEMA, SHOWN, ending, load, unclaimed_in_words};
+use super::{SCHEMA, SHOWN, ending, load, unclaimed_in_words, warn_of_superseded};
 use crate::cli::args::RunArguments;
 use crate::cli::commands::unlock::kdf_path;
 use crate::cli::exit::Exit;
@@ -102,8 +102,9 @@ pub(super) fn run(arguments: &RunArguments, passwords: Option<Opened>, printer: 
 }
 
 fn end(outcome: Outcome, arguments: &RunArguments, printer: &Printer) -> Result<Exit, Failure> {
-    let Outcome { rows, kept, done, refused, superseded } = outcome;
     let pending = outcome.pending();
+    let Outcome { rows, kept, done, refused, superseded, taken } = outcome;
+    warn_of_superseded(&taken, printer);
     printer.object(&JsonEnd { schema: SCHEMA, event: "end", rows, kept, done, refused, superseded, pending });
     let all = whole(rows);
     let what = if arguments.shard == Shard::WHOLE {
@@ -111,15 +112,12 @@ fn end(outcome: Outcome, arguments: &RunArguments, printer: &Printer) -> Result<
     } else {
         format!("the {} of shard {}/{}", count(all, "row"), arguments.shard.number(), arguments.shard.of())
     };
-    if superseded > 0 {
-        printer.warning(&format!("{} left to a newer plan", count(whole(superseded), "row")));
-    }
-    if !printer.json() {
+    let finished = kept.saturating_add(done);
+    if !printer.json() && (finished > 0 || superseded == 0) {
         let before = if kept == 0 { String::new() } else { format!(", {kept} of them by earlier runs") };
-        let finished = kept.saturating_add(done);
         printer.message(&format!("{} {finished} of {what}{before}", tone(Tone::Good, "done:")));
     }
-    ending(Counts { done: kept.saturating_add(done), pending, refused, superseded }, &what)
+    ending(Counts { done: finished, pending, refused, superseded }, &what, &taken)
 }
 
 fn whole(number: u32) -> usize {

@@ -109,7 +109,7 @@ pub(super) fn run(arguments: &StatusArguments, printer: &Printer) -> Result<Exit
     if let Some(path) = &arguments.metrics {
         write_metrics(path, &plan, &found)?;
     }
-    ending(found.all, &count(whole(plan.rows), "row"))
+    ending(found.all, &count(whole(plan.rows), "row"), &work.superseded)
 }
 
 fn whole(number: u32) -> usize {
