@@ -101,6 +101,7 @@ codes! {
     BatchNextNonce = "batch.next-nonce", Refused;
     BatchNonceClash = "batch.nonce-clash", Refused;
     BatchSuperseded = "batch.superseded", Refused;
+    BatchShardMissing = "batch.shard-missing", Refused;
     BatchJournal = "batch.journal", Refused;
     BatchRecipe = "batch.recipe", Refused;
     BatchRefused = "batch.refused", Refused;

@@ -185,7 +185,7 @@ fn open_hidden(dir: &Dir) -> Result<(File, Place), Errno> {
     Ok((File::from(fd), place))
 }
 
-fn is_same(a: &rustix::fs::Stat, b: &rustix::fs::Stat) -> bool {
+pub(crate) fn is_same(a: &rustix::fs::Stat, b: &rustix::fs::Stat) -> bool {
     (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -300,6 +300,19 @@ pub fn way_between(from: &Path, to: &Path) -> Result<PathBuf, ReadError> {
 #[must_use]
 pub fn exists(path: &Path) -> bool {
     path.exists()
+}
+
+/// What makes a file or folder one, whatever its paths: device and number. `None` where there is none.
+#[must_use]
+pub fn identity(path: &Path) -> Option<(u64, u64)> {
+    let facts = std::fs::metadata(path).ok()?;
+    Some((facts.dev(), facts.ino()))
+}
+
+/// How long a file is, in bytes. `None` where there is none.
+#[must_use]
+pub fn length(path: &Path) -> Option<u64> {
+    Some(std::fs::metadata(path).ok()?.len())
 }
 
 /// The name of a folder or file itself, behind `.`, `..` and links; `None` where there is none, or it is no UTF-8.

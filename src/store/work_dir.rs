@@ -7,16 +7,21 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, FlockOperation, Mode as Bits, OFlags, flock, mkdir, open, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, FileType, FlockOperation, Mode as Bits, OFlags, flock, fstat, mkdir, open, renameat, statat, unlinkat,
+};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::atomic::{Dir, Mode, Staged, Undo, is_swept, stage};
+use super::atomic::{Dir, Mode, Staged, Undo, is_same, is_swept, stage};
 use super::read::list_dir;
 use super::write_error::WriteError;
-use crate::machine::interrupt::critical;
+use crate::machine::interrupt::{Leftover, critical};
 
 /// The file that a lock is taken on. It stays, empty, when the lock is let go of.
 const LOCK_FILE: &str = "lock";
+
+/// The same for a folder whose content is handed on: hidden, and gone with the lock.
+const HIDDEN_LOCK_FILE: &str = ".dvkey-lock";
 
 /// A folder that is there.
 pub struct WorkDir {
@@ -24,10 +29,23 @@ pub struct WorkDir {
 }
 
 /// The right to work in a folder, until it is dropped or the process ends, however it ends.
-#[derive(Debug)]
 pub struct Lock {
     /// `None` where the file system has no locks.
     file: Option<File>,
+    /// Where the file is, if it goes with the lock, and the promise that an interrupt removes it, too.
+    passing: Option<(Arc<Dir>, Leftover)>,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // While it is still held: whoever has opened the file before finds out that it has no name any more.
+        if let Some((dir, promise)) = self.passing.take() {
+            critical(|| {
+                drop(promise);
+                let _ = unlinkat(&dir.fd, HIDDEN_LOCK_FILE, AtFlags::empty());
+            });
+        }
+    }
 }
 
 impl Lock {
@@ -75,7 +93,26 @@ impl WorkDir {
     /// # Errors
     /// [`WriteError::InUse`] while another process has it; otherwise as the system reports it.
     pub fn lock(&self) -> Result<Lock, WriteError> {
-        self.take_lock(FlockOperation::NonBlockingLockExclusive)
+        self.take_lock(LOCK_FILE, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// As [`WorkDir::lock`], for a folder that holds results and nothing else: the file is gone with the lock.
+    ///
+    /// # Errors
+    /// As [`WorkDir::lock`].
+    pub fn lock_results(&self) -> Result<Lock, WriteError> {
+        for _ in 0..100 {
+            let mut lock = self.take_lock(HIDDEN_LOCK_FILE, FlockOperation::NonBlockingLockExclusive)?;
+            // The one that was opened may be that of a lock that was let go of since, and have no name any more.
+            let named = statat(&self.dir.fd, HIDDEN_LOCK_FILE, AtFlags::SYMLINK_NOFOLLOW);
+            let is_named = |file| fstat(file).is_ok_and(|own| named.is_ok_and(|named| is_same(&named, &own)));
+            if lock.file.as_ref().is_none_or(is_named) {
+                let promise = Leftover::file(self.dir.path.join(HIDDEN_LOCK_FILE));
+                lock.passing = Some((Arc::clone(&self.dir), promise));
+                return Ok(lock);
+            }
+        }
+        Err(WriteError::InUse { path: self.dir.path.clone() })
     }
 
     /// As [`WorkDir::lock`], for a moment: waits until whoever has the lock lets go of it.
@@ -83,16 +120,16 @@ impl WorkDir {
     /// # Errors
     /// [`WriteError`] as the system reports it.
     pub fn wait_for_lock(&self) -> Result<Lock, WriteError> {
-        self.take_lock(FlockOperation::LockExclusive)
+        self.take_lock(LOCK_FILE, FlockOperation::LockExclusive)
     }
 
-    fn take_lock(&self, operation: FlockOperation) -> Result<Lock, WriteError> {
-        let path = self.dir.path.join(LOCK_FILE);
+    fn take_lock(&self, name: &str, operation: FlockOperation) -> Result<Lock, WriteError> {
+        let path = self.dir.path.join(name);
         let file = open_own(&path, OpenOptions::new().create(true).truncate(false).write(true))?;
         match retry_on_intr(|| flock(&file, operation)) {
-            Ok(()) => Ok(Lock { file: Some(file) }),
+            Ok(()) => Ok(Lock { file: Some(file), passing: None }),
             Err(Errno::WOULDBLOCK) => Err(WriteError::InUse { path: self.dir.path.clone() }),
-            Err(Errno::NOTSUP | Errno::NOSYS | Errno::NOLCK | Errno::INVAL) => Ok(Lock { file: None }),
+            Err(Errno::NOTSUP | Errno::NOSYS | Errno::NOLCK | Errno::INVAL) => Ok(Lock { file: None, passing: None }),
             Err(errno) => Err(WriteError::from_errno(&path, errno)),
         }
     }
@@ -255,11 +292,38 @@ mod tests {
         assert!(lock.is_held());
         let second = WorkDir::open(&path).unwrap();
         assert!(matches!(second.lock(), Err(WriteError::InUse { .. })));
-        drop(lock);
+        let results = second.lock_results().unwrap();
+        assert!(matches!(first.lock_results(), Err(WriteError::InUse { .. })));
+        assert!(path.join(HIDDEN_LOCK_FILE).exists());
+        drop((lock, results));
+        assert!(!path.join(HIDDEN_LOCK_FILE).exists());
         assert!(second.lock().unwrap().is_held());
         assert!(matches!(WorkDir::open(&outer.path().join("a/b")), Err(WriteError::ParentMissing { .. })));
         std::fs::write(outer.path().join("file"), b"").unwrap();
         assert!(matches!(WorkDir::open(&outer.path().join("file")), Err(WriteError::NotADirectory { .. })));
+    }
+
+    /// One lock at a time, though its file comes and goes.
+    #[test]
+    fn a_lock_that_passes_is_one_lock() {
+        let outer = tempfile::tempdir().unwrap();
+        let inside = std::sync::atomic::AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let dir = WorkDir::open(outer.path()).unwrap();
+                    let mut held = 0;
+                    while held < 200 {
+                        let Ok(lock) = dir.lock_results() else { continue };
+                        assert_eq!(inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                        inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                        held += 1;
+                        drop(lock);
+                    }
+                });
+            }
+        });
+        assert_eq!(std::fs::read_dir(outer.path()).unwrap().count(), 0);
     }
 
     #[test]

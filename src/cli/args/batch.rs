@@ -63,8 +63,10 @@ What an earlier merge has written to --out stays as it is, byte for byte, since 
 by now: when a gap has been mended, the rows behind it get a file of their own. Another --out gets \
 one file for all. \
 --compact makes a new plan instead: rows below the owner's next nonce on chain count as registered, \
-refused rows are left out, the rest is numbered anew from there and must be run again.
-Exit code 0: everything was merged. 5: rows are still to be done. 1: rows were refused.";
+refused rows are left out, the rest is numbered anew from there and must be run again. The work of \
+all shards is named then, so that none of them goes on with the old plan.
+Exit code 0: everything was merged. 5: rows are still to be done. 1: rows were refused, or are \
+another plan's.";
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
@@ -145,6 +147,9 @@ pub(crate) struct MergeArguments {
     /// where lines of a journal are damaged
     #[arg(long, value_name = "OWNER=N", requires = "compact")]
     pub(crate) confirm: Vec<String>,
+    /// For --compact: shards whose work is not named, since nobody has begun them or will, or since it is lost
+    #[arg(long, value_name = "I/N", requires = "compact", num_args = 1.., value_parser = parse_shard)]
+    pub(crate) without_shard: Vec<Shard>,
 }
 
 #[derive(Debug, Args)]

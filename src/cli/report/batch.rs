@@ -8,6 +8,7 @@ use crate::cli::ui::words::count;
 use crate::format::journal::Superseded;
 use crate::format::plan::PlanError as PlanFileError;
 use crate::store::read::ReadError;
+use crate::store::write_error::WriteError;
 use crate::workflow::batch::compact::CompactError;
 use crate::workflow::batch::merge::MergeError;
 use crate::workflow::batch::plan::{PlanError, Problem};
@@ -115,6 +116,26 @@ impl Failure {
         }
     }
 
+    /// Why the journals of an old plan could not be told of a new one.
+    pub(crate) fn batch_journals(error: &WriteError) -> Self {
+        let failure = Self::write(error);
+        match failure.code {
+            Code::OutputInUse => failure.hint("nothing was written; when the run of this shard has ended, run this again"),
+            _ => failure.hint(
+                "the journals of the old work must be written to, or its runs would do these rows once more; when this is \
+                 mended, run the same command again",
+            ),
+        }
+    }
+
+    /// Why a new plan could not be written once journals of the old one were told of it.
+    pub(crate) fn batch_half_taken(error: &WritePlanError) -> Self {
+        Self::batch_write(error).hint(
+            "the new plan is not written, and some journals may name it already: when this is mended, run the same command \
+             again, and nothing of the old plan before",
+        )
+    }
+
     /// Rows that another plan has: what was asked for is not done, and must not be.
     pub(crate) fn superseded(rows: &str, taken: &[Superseded]) -> Self {
         let by: BTreeSet<_> = taken.iter().map(|taken| taken.by.to_string()).collect();
@@ -131,6 +152,7 @@ impl Failure {
         match error {
             MergeError::Plan(error) => Self::batch_load(error),
             MergeError::Read(error) => Self::read(Code::FileUnreadable, error),
+            MergeError::Work(error) => Self::batch_work(error),
             MergeError::Clash(_) => Self::new(Code::BatchNonceClash, error.to_string())
                 .hint("nothing was written; decide for one of them: each nonce registers one validator"),
             MergeError::Earlier { is_replaceable, .. } => {
@@ -142,7 +164,15 @@ impl Failure {
                     }
                 })
             }
-            MergeError::Write(error) => Self::write(error),
+            MergeError::Write(error) => {
+                let failure = Self::write(error);
+                match failure.code {
+                    Code::OutputInUse | Code::OutputExists | Code::OutputParent => failure,
+                    _ => {
+                        failure.hint("what was merged before is whole; when this is mended, run the same command again")
+                    }
+                }
+            }
             MergeError::ChangedMeanwhile(_) => {
                 Self::new(Code::BatchUnfinished, error.to_string()).hint("run the shard of this row again, then merge")
             }
@@ -158,6 +188,7 @@ impl Failure {
                 failure.causes = report.failures().take(SHOWN).map(cause).collect();
                 failure
             }
+            MergeError::TakenMeanwhile(taken) => Self::superseded("rows of this file", std::slice::from_ref(taken)),
             MergeError::Moved(_) => Self::new(Code::OutputFailed, error.to_string()),
             MergeError::Json(_) | MergeError::ReadBack(_) | MergeError::SealedTwice(_) => {
                 Self::new(Code::InternalSelfCheck, error.to_string())
@@ -175,8 +206,22 @@ impl Failure {
             CompactError::Unreliable { .. } => Self::new(Code::BatchJournal, error.to_string()).hint(
                 "make sure that no other plan was made of these rows; then say the nonce twice: --confirm OWNER=N",
             ),
-            CompactError::Taken(_) => Self::new(Code::BatchSuperseded, error.to_string())
-                .hint("go on with that plan; a gap of its own is closed with `batch merge --compact` of that plan"),
+            CompactError::Taken(_) => Self::new(Code::BatchSuperseded, error.to_string()).hint(
+                "go on with that plan; a gap of its own is closed with --compact of that plan. If it was never written, and \
+                 the same command does not write it, see `dvkey explain batch.superseded`",
+            ),
+            CompactError::ShardsNotNamed(shards) => {
+                let shards = shards.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                Self::new(Code::BatchShardMissing, error.to_string())
+                    .cause("it would not be told, and could go on with the old plan: two validators would get one nonce")
+                    .hint(format!(
+                        "name its folder with --work, too; where nobody has begun it or will, or it is lost: \
+                         --without-shard {shards}"
+                    ))
+            }
+            CompactError::NoKeystores(_) => Self::new(Code::BatchInputsChanged, error.to_string())
+                .cause("the plan was moved, or the keystores were: a run of the new plan would not find them either")
+                .hint("nothing was written; say with --base where the manifest's folder is on this machine"),
             CompactError::UnknownOwner(_)
             | CompactError::SeveralNetworks(_)
             | CompactError::NamedTwice(_)

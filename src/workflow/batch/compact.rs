@@ -1,6 +1,6 @@
 //! Closes gaps by decision: a new plan for the rows that are not registered yet, without those that were refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use dvkey_ceremony::{Address, Nonce};
@@ -9,12 +9,13 @@ use super::plan::Hole;
 use super::shard::{AllWork, RowState, Wanted};
 use super::status::{State, state};
 use super::writer::{PlanWriter, WritePlanError};
-use super::{LoadError, LoadedPlan, RowsByPlace};
+use super::{LoadError, LoadedPlan, RowsByPlace, Shard};
 use crate::crypto::digest::Sha256Digest;
 use crate::format::journal::{self, Entry, Superseded};
 use crate::format::network::Network;
 use crate::format::plan::{Header, Row};
 use crate::store::atomic::Staged;
+use crate::store::read::exists;
 use crate::store::work_dir::{Lock, Log, WorkDir};
 use crate::store::write_error::WriteError;
 
@@ -50,6 +51,8 @@ pub struct Renumbered {
     pub holes: Vec<Hole>,
     /// The first and the last new nonce; `None` when no row is left.
     pub nonces: Option<(Nonce, Nonce)>,
+    /// Rows of the new plan whose keystore is not where it should be.
+    pub absent: u32,
 }
 
 /// What was planned.
@@ -120,12 +123,32 @@ pub enum CompactError {
         /// The owner.
         owner: Address,
     },
+    /// Shards whose work is not among the folders have rows that the new plan would take.
+    #[error("{} not among the folders that are named, and {} rows that the new plan would take",
+        in_words(.0), if .0.len() == 1 { "has" } else { "have" })]
+    ShardsNotNamed(Vec<Shard>),
+    /// No keystore of the new plan's rows is where the plan says.
+    #[error("none of the keystores that would be signed with anew is in {}", .0.display())]
+    NoKeystores(PathBuf),
     /// No row would be in the new plan.
     #[error("no row is left to be planned")]
     NothingLeft,
     /// The plan could not be written.
     #[error(transparent)]
     Write(#[from] WritePlanError),
+}
+
+/// How many shards are named one by one.
+const SHOWN: usize = 8;
+
+fn in_words(shards: &[Shard]) -> String {
+    let named: Vec<_> = shards.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = shards.len().saturating_sub(SHOWN);
+    match (named.as_slice(), more) {
+        ([only], 0) => format!("the work of shard {only} is"),
+        (_, 0) => format!("the work of shards {} is", named.join(", ")),
+        (_, _) => format!("the work of shards {} and of {more} more is", named.join(", ")),
+    }
 }
 
 /// The journals of an old plan, each locked, to be told that a new one has its rows.
@@ -140,11 +163,15 @@ impl OldJournals {
         let open = |folder: &PathBuf| {
             let folder = WorkDir::open(folder)?;
             let lock = folder.lock()?;
-            let mut log = folder.log(journal::FILE_NAME)?;
-            log.drop_unfinished_line()?;
-            Ok((log, lock))
+            Ok((folder.log(journal::FILE_NAME)?, lock))
         };
         Ok(Self(work.folders.iter().map(open).collect::<Result<_, WriteError>>()?))
+    }
+
+    /// Whether the system keeps runs out of all of them. Some network file systems have no locks.
+    #[must_use]
+    pub fn are_locked(&self) -> bool {
+        self.0.iter().all(|(_, lock)| lock.is_held())
     }
 
     /// Writes into each what the new plan has taken. To be done before the new plan is seen by anybody: without it, both
@@ -159,11 +186,23 @@ impl OldJournals {
             lines += &Entry::Superseded { rows, at: compacted.created_at.clone() }.to_line()?;
         }
         for (log, _) in &mut self.0 {
+            log.drop_unfinished_line()?;
             // Twice: one line that is damaged later does not give the rows back to the old plan.
             log.append(lines.repeat(2).as_bytes())?;
         }
         Ok(())
     }
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// By owner, where the new plan begins.
+    pub next: &'a [NextNonce],
+    /// The same nonces once more, where something stands against them.
+    pub confirmed: &'a [NextNonce],
+    /// Shards that nobody does or has done, or whose work is lost.
+    pub without: &'a [Shard],
 }
 
 /// The rows of one owner by nonce, with the places of their lines.
@@ -180,8 +219,7 @@ type Own = BTreeMap<Nonce, (u32, u64)>;
 pub fn compact(
     plan: &LoadedPlan,
     work: &AllWork,
-    next: &[NextNonce],
-    confirmed: &[NextNonce],
+    request: Request<'_>,
     (created_at, base): (String, String),
     staged: &mut Staged,
 ) -> Result<Compacted, CompactError> {
@@ -190,8 +228,8 @@ pub fn compact(
     while let Some((place, row)) = rows.next_row()? {
         owners.entry((row.network, row.owner)).or_default().insert(row.nonce, (row.row, place));
     }
-    let confirmed = named(confirmed, &owners)?;
-    let named = named(next, &owners)?;
+    let confirmed = named(request.confirmed, &owners)?;
+    let named = named(request.next, &owners)?;
     for ((network, owner), own) in &owners {
         let is_refused = |(row, _): &(u32, u64)| matches!(work.rows.get(row), Some((RowState::Refused(_), _)));
         let is_settled = named.contains_key(&(*network, *owner)) || taken(work, *network, *owner).is_some();
@@ -199,6 +237,7 @@ pub fn compact(
             return Err(CompactError::NotNamed { owner: *owner, network: *network });
         }
     }
+    must_be_all_shards(work, request.without, &named, &owners)?;
     let unclaimed = work.unclaimed.iter().map(|(_, unclaimed)| unclaimed.lines);
     let lines = unclaimed.sum::<u64>().saturating_add(work.damaged.len() as u64);
     let unconfirmed = named.iter().find(|(owner, first)| confirmed.get(*owner) != Some(*first));
@@ -214,9 +253,11 @@ pub fn compact(
     }
     let mut places = RowsByPlace::open(plan)?;
     let mut renumbered = Vec::new();
+    let mut absent = 0_u32;
     for ((network, owner), first) in named {
         let own = owners.remove(&(network, owner)).unwrap_or_default();
         let outcome = renumber(plan, work, (network, owner), first, &own, &mut places, &mut writer)?;
+        absent = absent.saturating_add(outcome.absent);
         let last = own.range(..first).next_back().map(|(nonce, _)| *nonce);
         if let (Some(gap), Some(last)) = (outcome.registered_without_result.first(), last)
             && confirmed.get(&(network, owner)) != Some(&first)
@@ -229,11 +270,40 @@ pub fn compact(
     if rows == 0 {
         return Err(before.map_or(CompactError::NothingLeft, |taken| CompactError::Taken(*taken)));
     }
+    // The new plan is going to be run from where it will be: it must not lead to where the old one was copied from.
+    if absent == rows {
+        return Err(CompactError::NoKeystores(plan.base.clone()));
+    }
     let hash = writer.close()?;
     if let Some(taken) = before.filter(|taken| taken.by != hash) {
         return Err(CompactError::Taken(*taken));
     }
     Ok(Compacted { hash, created_at, rows, owners: renumbered })
+}
+
+/// Refuses to take rows of shards that would not be told: a folder of their own, on another machine, would still do them for
+/// the old plan.
+fn must_be_all_shards(
+    work: &AllWork,
+    without: &[Shard],
+    named: &BTreeMap<(Network, Address), Nonce>,
+    owners: &BTreeMap<(Network, Address), Own>,
+) -> Result<(), CompactError> {
+    let ways: BTreeSet<u32> = work.shards.iter().map(|(_, of)| *of).filter(|of| *of > 0).collect();
+    let mut missing = BTreeSet::new();
+    for (owner, first) in named {
+        for (row, _) in owners.get(owner).into_iter().flat_map(|own| own.range(first..)).map(|(_, own)| own) {
+            for of in &ways {
+                let number = row % of + 1;
+                if !work.shards.contains(&(number, *of)) {
+                    missing.insert((*of, number));
+                }
+            }
+        }
+    }
+    let missing = missing.into_iter().filter_map(|(of, number)| Shard::new(number, of).ok());
+    let missing: Vec<_> = missing.filter(|shard| !without.contains(shard)).collect();
+    if missing.is_empty() { Ok(()) } else { Err(CompactError::ShardsNotNamed(missing)) }
 }
 
 /// What another plan has of an owner.
@@ -279,6 +349,7 @@ fn renumber(
         left_out: Vec::new(),
         holes: Vec::new(),
         nonces: None,
+        absent: 0,
     };
     // What was left to others stays theirs: the rows move up within the nonces that are the plan's own.
     let mut free = own.range(first..).map(|(nonce, _)| *nonce);
@@ -299,6 +370,7 @@ fn renumber(
             outcome.left_out.push((*nonce, row.keystore));
             continue;
         }
+        outcome.absent = outcome.absent.saturating_add(u32::from(!exists(&plan.keystore_path(&row))));
         let nonce = free.next().unwrap_or(*nonce);
         if nonce.get() > expected {
             let last = nonce.get().saturating_sub(1);

@@ -11,7 +11,7 @@ use dvkey_ceremony::{Address, Nonce, OperatorId, PublicKey};
 use super::merged_file::Piece;
 use super::others::{self, Clash};
 use super::result::GROUP;
-use super::shard::{AllWork, Wanted};
+use super::shard::{AllWork, ShardError, Wanted};
 use super::status::{Counts, State, judged_states, read_states};
 use super::strangers::Strangers;
 use super::{LoadError, LoadedPlan, PlanCluster, ResultProblem, RowsByPlace};
@@ -106,6 +106,9 @@ pub enum MergeError {
     /// Reading failed.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The work cannot be used any more.
+    #[error(transparent)]
+    Work(#[from] ShardError),
     /// Files of another plan are there, and would use a nonce once more.
     #[error(transparent)]
     Clash(#[from] Clash),
@@ -148,6 +151,9 @@ pub enum MergeError {
     /// A file that was read back has one sealed share for two validators.
     #[error("the written file has a sealed share twice; the second time in row {0}")]
     SealedTwice(u32),
+    /// Another plan has taken rows of this file while it was made.
+    #[error("plan {} has taken the rows of {} on {} from nonce {} on meanwhile", .0.by, .0.owner, .0.network, .0.from)]
+    TakenMeanwhile(Superseded),
     /// The files were published, and are not where they should be.
     #[error("{}: published, but not found there with the same content", .0.display())]
     Moved(PathBuf),
@@ -181,7 +187,7 @@ enum Judging {
     Results,
 }
 
-/// Merges what there is.
+/// Merges what there is. The caller keeps other merges out of the folder for the results, from before `work` was read.
 ///
 /// # Errors
 /// [`MergeError`]; the files that were finished by then stay.

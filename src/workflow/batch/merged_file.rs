@@ -146,6 +146,10 @@ impl File<'_> {
         if described.digest_back()? != description {
             return Err(MergeError::ReadBack(provenance::FILE_NAME));
         }
+        let last = self.run.last().map_or(first, |slot| slot.nonce);
+        if let Some(taken) = self.work.taken_since((self.network, self.owner), last)? {
+            return Err(MergeError::TakenMeanwhile(taken));
+        }
         let files = output.publish(vec![described, staged])?;
         for (file, digest) in files.iter().zip([description, digest]) {
             if digest_of(file).ok() != Some(digest) {

@@ -24,6 +24,7 @@ mod strangers;
 mod writer;
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use dvkey_ceremony::OperatorId;
@@ -36,7 +37,7 @@ use crate::format::network::Network;
 use crate::format::operators::{Cluster, Operator, OperatorList, OperatorsError};
 use crate::format::plan::{self as plan_file, Header, Input, Item, PlannedCluster, Progress, Row};
 use crate::store::lines::Lines;
-use crate::store::read::{ReadError, exists};
+use crate::store::read::ReadError;
 
 /// A plan that was read as a whole, and is as it was written. Its rows stay on the disk.
 #[derive(Debug)]
@@ -201,20 +202,6 @@ impl LoadedPlan {
         self.base.join(&row.keystore)
     }
 
-    /// Whether one of its keystores, at least, is where it says.
-    ///
-    /// # Errors
-    /// [`LoadError`].
-    pub fn has_a_keystore(&self) -> Result<bool, LoadError> {
-        let mut rows = self.rows()?;
-        while let Some((_, row)) = rows.next_row()? {
-            if exists(&self.keystore_path(&row)) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     fn changed(&self) -> LoadError {
         LoadError::ChangedMeanwhile(self.path.clone())
     }
@@ -369,6 +356,12 @@ impl Shard {
     #[must_use]
     pub fn folder(self) -> String {
         format!("{FOLDER_START}{}-of-{}", self.number, self.of)
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
     }
 }
 

@@ -242,13 +242,13 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
     must_be_unchanged(plan, request.shard, &done)?;
 
     // Of two runs that begin at once and share the rows out differently, the second one sees the first one's journal.
-    let turn = if state.is_opened { None } else { Some(outer.wait_for_lock()?) };
+    let turn = if state.opened.is_some() { None } else { Some(outer.wait_for_lock()?) };
     if turn.is_some() {
         must_go_with(&request.work, plan.hash, request.shard)?;
     }
     let mut journal = folder.log(journal::FILE_NAME)?;
     journal.drop_unfinished_line()?;
-    if !state.is_opened {
+    if state.opened.is_none() {
         let (shard, of) = (request.shard.number(), request.shard.of());
         journal.append(Entry::Opened { plan: plan.hash, shard, of }.to_line()?.as_bytes())?;
     }

@@ -1,17 +1,18 @@
 //! The folder of a shard: what its journal says, and whether the results are what it says.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use dvkey_ceremony::{Nonce, PublicKey};
+use dvkey_ceremony::{Address, Nonce, PublicKey};
 
 use super::{FOLDER_START, LoadedPlan, ResultProblem, Shard};
 use crate::crypto::digest::Sha256Digest;
 use crate::format::journal::{self, Entry, Superseded};
+use crate::format::network::Network;
 use crate::format::plan::Row;
 use crate::format::row_result::{self, RowResult};
 use crate::store::lines::Lines;
-use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
+use crate::store::read::{EntryKind, ReadError, Source, identity, length, list_dir, read_bounded};
 
 /// The folder of the results inside the folder of a shard.
 pub(super) const RESULTS: &str = "results";
@@ -25,8 +26,8 @@ pub struct ShardState {
     pub superseded: Vec<(Superseded, String)>,
     /// The numbers of damaged lines. What they said is done again.
     pub damaged: Vec<u64>,
-    /// Whether a line names this plan.
-    pub is_opened: bool,
+    /// Which shard it is, where a line names this plan.
+    pub opened: Option<(u32, u32)>,
     /// Lines that stand before any that names a plan.
     pub unclaimed: Option<Unclaimed>,
     /// When the last entry was written.
@@ -134,11 +135,11 @@ pub fn read_state(folder: &Path, plan: Sha256Digest) -> Result<ShardState, Shard
             return Ok(state);
         }
         let entry = Entry::parse(line.bytes);
-        if !state.is_opened && !matches!(entry, Err(_) | Ok(Entry::Opened { .. })) {
+        if state.opened.is_none() && !matches!(entry, Err(_) | Ok(Entry::Opened { .. })) {
             state.unclaimed.get_or_insert(Unclaimed { first: number, lines: 0 }).lines += 1;
         }
         match entry {
-            Ok(Entry::Opened { plan: found, .. }) if found == plan => state.is_opened = true,
+            Ok(Entry::Opened { plan: found, shard, of }) if found == plan => state.opened = Some((shard, of)),
             Ok(Entry::Opened { plan: found, .. }) => {
                 return Err(ShardError::OtherPlan { path: folder.to_path_buf(), found });
             }
@@ -146,7 +147,7 @@ pub fn read_state(folder: &Path, plan: Sha256Digest) -> Result<ShardState, Shard
                 state.rows.insert(row, RowState::Done(result));
                 state.last = Some(at);
             }
-            Ok(Entry::Refused { .. }) if !state.is_opened => {}
+            Ok(Entry::Refused { .. }) if state.opened.is_none() => {}
             Ok(Entry::Refused { row, code, reason, at }) => {
                 state.rows.insert(row, RowState::Refused(Box::new(RefusedRow { code, reason })));
                 state.last = Some(at);
@@ -227,8 +228,13 @@ fn begun_as(folder: &Path, shares: &str) -> Result<Option<Begun>, ShardError> {
             Err(error) => return Err(error.into()),
         }
     }
-    let said = shares.split_once("-of-").and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
-    Ok(said.map(|(number, of)| Begun { plan: None, number, of }))
+    Ok(named_as(shares).map(|(number, of)| Begun { plan: None, number, of }))
+}
+
+/// `2-of-3`, behind [`FOLDER_START`].
+fn named_as(shares: &str) -> Option<(u32, u32)> {
+    let (number, of) = shares.split_once("-of-")?;
+    Some((number.parse().ok()?, of.parse().ok()?))
 }
 
 /// Reads the result of a row, if it is the one in the journal.
@@ -273,12 +279,18 @@ pub struct AllWork {
     pub plan: Sha256Digest,
     /// The folders of shards.
     pub folders: Vec<PathBuf>,
+    /// Which shards of how many they are, as far as a journal says it, or else a folder's name.
+    pub shards: HashSet<(u32, u32)>,
+    /// Folders that were named under several names: another name, and the one it was read as.
+    pub same: Vec<(PathBuf, PathBuf)>,
     /// By row: what is said, and in which folder.
     pub rows: HashMap<u32, (RowState, u16)>,
     /// The other folders that have the same result of a row.
     copies: HashMap<u32, Vec<u16>>,
     /// What other plans have taken from this one, the lowest nonces first.
     pub superseded: Vec<Superseded>,
+    /// How long the journals were when they were read, by folder.
+    lengths: Vec<Option<u64>>,
     /// When the plans that have taken rows were made.
     pub made_at: HashMap<Sha256Digest, String>,
     /// Damaged lines, by folder.
@@ -296,10 +308,13 @@ impl AllWork {
     /// # Errors
     /// [`ShardError`]; a row with two different results is one.
     pub fn read(work: &[PathBuf], plan: &LoadedPlan) -> Result<Self, ShardError> {
-        let folders = find_folders(work)?;
+        let (folders, same) = find_folders(work)?;
         let mut all = Self {
             plan: plan.hash,
             folders,
+            shards: HashSet::new(),
+            same,
+            lengths: Vec::new(),
             rows: HashMap::new(),
             copies: HashMap::new(),
             superseded: Vec::new(),
@@ -309,10 +324,13 @@ impl AllWork {
             last: None,
         };
         for (number, folder) in all.folders.iter().enumerate() {
+            all.lengths.push(length(&folder.join(journal::FILE_NAME)));
             let state = read_state(folder, plan.hash)?;
             all.damaged.extend(state.damaged.iter().map(|line| (folder.clone(), *line)));
             all.unclaimed.extend(state.unclaimed.map(|lines| (folder.clone(), lines)));
             all.last = all.last.take().max(state.last);
+            let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            all.shards.extend(state.opened.or_else(|| named_as(name.strip_prefix(FOLDER_START)?)));
             for (taken, at) in state.superseded {
                 all.made_at.insert(taken.by, at);
                 all.superseded.push(taken);
@@ -359,6 +377,30 @@ impl AllWork {
         Some(Err(problem))
     }
 
+    /// Whether another plan has taken rows of an owner up to this nonce since the journals were read, which only grow.
+    ///
+    /// # Errors
+    /// [`ShardError`] where a journal has grown and cannot be read any more.
+    pub(super) fn taken_since(
+        &self,
+        (network, owner): (Network, Address),
+        last: Nonce,
+    ) -> Result<Option<Superseded>, ShardError> {
+        for (folder, before) in self.folders.iter().zip(&self.lengths) {
+            if length(&folder.join(journal::FILE_NAME)) == *before {
+                continue;
+            }
+            let now = read_state(folder, self.plan)?.superseded;
+            let is_new = |(taken, _): &&(Superseded, String)| {
+                taken.takes(network, owner, last) && !self.superseded.contains(taken)
+            };
+            if let Some((taken, _)) = now.iter().find(is_new) {
+                return Ok(Some(*taken));
+            }
+        }
+        Ok(None)
+    }
+
     fn must_be_of(&self, of: &Wanted, result: RowResult) -> Result<RowResult, ResultProblem> {
         let is_own = result.plan == self.plan
             && result.row == of.row
@@ -368,8 +410,19 @@ impl AllWork {
     }
 }
 
+/// Refuses folders in or directly below which there is no work of a batch.
+///
+/// # Errors
+/// [`ShardError::NoWork`], [`ShardError::Read`].
+pub fn must_have_work(work: &[PathBuf]) -> Result<(), ShardError> {
+    find_folders(work).map(drop)
+}
+
+/// Folders of shards, each under one name; and the other names under which some were found, with that one.
+type Folders = (Vec<PathBuf>, Vec<(PathBuf, PathBuf)>);
+
 /// The folders of shards at, or directly below, these ones.
-fn find_folders(work: &[PathBuf]) -> Result<Vec<PathBuf>, ShardError> {
+fn find_folders(work: &[PathBuf]) -> Result<Folders, ShardError> {
     let mut folders = Vec::new();
     for path in work {
         let entries = list_dir(path)?;
@@ -385,5 +438,16 @@ fn find_folders(work: &[PathBuf]) -> Result<Vec<PathBuf>, ShardError> {
     }
     folders.sort();
     folders.dedup();
-    Ok(folders)
+    // One folder has many paths: `work`, `./work`, a link. It must not stand beside itself, nor wait for its own lock.
+    let mut known: HashMap<(u64, u64), PathBuf> = HashMap::new();
+    let mut same = Vec::new();
+    folders.retain(|path| {
+        let Some(identity) = identity(path) else { return true };
+        let first = known.entry(identity).or_insert_with(|| path.clone());
+        if first != path {
+            same.push((path.clone(), first.clone()));
+        }
+        first == path
+    });
+    Ok((folders, same))
 }

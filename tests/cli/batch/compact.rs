@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{batch, manifest, merge, plan, run, service};
+use super::{batch, end_of, manifest, merge, plan, run, service};
 use crate::{OWNER, objects, stderr, stdout};
 
 /// Eight rows, the fourth refused.
@@ -79,7 +79,7 @@ fn owners_are_taken_one_by_one() {
     run(folder, &["--shard", "1/2"]).assert().code(1);
     let compact = |next: &[&str], out: &str| {
         let named: Vec<_> = next.iter().flat_map(|next| ["--next-nonce", *next]).collect();
-        merge(folder, &[&["--compact", "--out", out][..], &named].concat())
+        merge(folder, &[&["--compact", "--without-shard", "2/2", "--out", out][..], &named].concat())
     };
     let (one, two) = (format!("{OWNER}=7"), format!("{other}=1"));
     let assert = compact(&[&two], "refused").assert().code(1);
@@ -135,12 +135,113 @@ fn a_plan_that_was_moved_says_so() {
     let assert = batch(folder, &compact).assert().code(1);
     let said = stderr(&assert);
     assert!(said.contains("code: batch.inputs-changed ") && said.contains("--base"), "{said}");
-    assert!(said.contains("none of the plan's keystores is in far/away"), "{said}");
-    assert!(!folder.join("next/plan.jsonl").exists());
+    assert!(said.contains("none of the keystores that would be signed with anew is in far/away"), "{said}");
+    assert!(!folder.join("next").exists());
+    // A folder that is there, and in which the keystores are not.
+    fs::create_dir(folder.join("empty")).unwrap();
+    for (base, code) in [("empty", "batch.inputs-changed"), ("absent", "file.unreadable")] {
+        let assert = batch(folder, &[&compact[..], &["--base", base]].concat()).assert().code(1);
+        assert!(stderr(&assert).contains(&format!("code: {code} ")), "{}", stderr(&assert));
+        assert!(!folder.join("next").exists());
+    }
     assert!(fs::read(folder.join("work/shard-1-of-1/journal")).unwrap() == journal);
     batch(folder, &[&compact[..], &["--base", "."]].concat()).assert().success();
     let new = ["run", "next/plan.jsonl", "--work", "work-2", "--password-dir", "ks", "--no-input"];
     batch(folder, &new).assert().success();
+}
+
+/// What counts is the keystores of the rows that are signed anew: those of registered rows may be gone, or alone be there.
+#[test]
+fn keystores_that_are_needed_anew_are_looked_for() {
+    let folder = with_a_gap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("away")).unwrap();
+    let journal = fs::read(folder.join("work/shard-1-of-1/journal")).unwrap();
+    let put_away = |number: u8| {
+        let name = format!("keystore-{number}.json");
+        fs::rename(folder.join("ks").join(&name), folder.join("away").join(&name)).unwrap();
+    };
+    // Nonce 10, the fourth one, is left out; five to eight are signed anew.
+    (5..=8).for_each(put_away);
+    let assert = compact(folder, 10, &["--out", "next"]).assert().code(1);
+    assert!(stderr(&assert).contains("code: batch.inputs-changed "), "{}", stderr(&assert));
+    assert!(!folder.join("next").exists());
+    assert!(fs::read(folder.join("work/shard-1-of-1/journal")).unwrap() == journal);
+    fs::rename(folder.join("away/keystore-8.json"), folder.join("ks/keystore-8.json")).unwrap();
+    (1..=3).for_each(put_away);
+    let assert = compact(folder, 10, &["--out", "next", "--json"]).assert().success();
+    assert!(stderr(&assert).contains("3 keystores are not where the new plan looks"), "{}", stderr(&assert));
+    assert_eq!(objects(&stdout(&assert))[0]["keystoresAbsent"], 3);
+}
+
+/// A shard whose folder is not named would not be told that another plan has its rows.
+#[test]
+fn every_shard_is_told() {
+    let folder = service(6);
+    let folder = folder.path();
+    fs::write(folder.join("ks/keystore-4.txt"), "wrong").unwrap();
+    plan(folder);
+    for (work, shard, code) in [("w1", "1/3", 1), ("w2", "2/3", 0), ("w3", "3/3", 0)] {
+        run(folder, &["--work", work, "--shard", shard]).assert().code(code);
+    }
+    let compact = |work: &[&str], options: &[&str]| {
+        let next = format!("{OWNER}=10");
+        merge(folder, &[&["--out", "next", "--compact", "--next-nonce", &next, "--work"], work, options].concat())
+    };
+    let journals = || {
+        ["w1/shard-1", "w2/shard-2", "w3/shard-3"]
+            .map(|path| fs::read(folder.join(format!("{path}-of-3/journal"))).unwrap())
+    };
+    let before = journals();
+    for (work, without, shards) in [
+        (&["w1", "w3"][..], &[][..], "the work of shard 2/3 is"),
+        (&["w1", "w3"], &["--without-shard", "3/3", "2/4"], "the work of shard 2/3 is"),
+        (&["w1"], &[], "the work of shards 2/3, 3/3 is"),
+        (&["w1"], &["--without-shard", "3/3"], "the work of shard 2/3 is"),
+    ] {
+        let assert = compact(work, without).assert().code(1);
+        let said = stderr(&assert);
+        assert!(said.contains("code: batch.shard-missing ") && said.contains(shards), "{said}");
+        assert!(said.contains("--without-shard 2/3"), "{said}");
+        assert!(!folder.join("next").exists() && journals() == before);
+    }
+    // The journal says which shard it is, or else the name of its folder.
+    let whole = fs::read_to_string(folder.join("w2/shard-2-of-3/journal")).unwrap();
+    fs::write(folder.join("w2/shard-2-of-3/journal"), "").unwrap();
+    let assert = compact(&["w1", "w3"], &["--without-shard", "2/3", "--confirm", &format!("{OWNER}=11")]).assert();
+    // Without its work, nonce 8 counts as registered and has no result: to be said twice, and rightly.
+    assert!(stderr(&assert.code(1)).contains("code: batch.next-nonce "));
+    let assert = compact(&["w1", "w2", "w3"], &[]).assert().code(1);
+    assert!(stderr(&assert).contains("code: batch.next-nonce "), "{}", stderr(&assert));
+    fs::write(folder.join("w2/shard-2-of-3/journal"), whole).unwrap();
+    compact(&["w1", "w2", "w3"], &[]).assert().success();
+    for (work, shard) in [("w1", "1/3"), ("w2", "2/3"), ("w3", "3/3")] {
+        let assert = run(folder, &["--work", work, "--shard", shard]).assert().code(1);
+        let said = stderr(&assert);
+        assert!(said.contains("code: batch.superseded ") && said.contains("1 of the 2 rows of shard"), "{said}");
+    }
+    // Only rows that would be taken count: the others of a shard may be anywhere.
+    let assert = merge(folder, &["--work", "w1", "--out", "o"]).assert().code(5);
+    assert!(stderr(&assert).contains("gap at nonce 8"), "{}", stderr(&assert));
+}
+
+/// A folder under two names is one folder, and no run in its own way.
+#[test]
+fn a_folder_under_two_names_is_one() {
+    let folder = with_a_gap();
+    let folder = folder.path();
+    std::os::unix::fs::symlink("work", folder.join("link")).unwrap();
+    let names = ["--work", "work", "./work", "link", "link/shard-1-of-1"];
+    let assert = merge(folder, &[&names[..], &["--out", "merged"]].concat()).assert().code(1);
+    let said = stderr(&assert);
+    for name in ["work/shard-1-of-1", "link/shard-1-of-1"] {
+        assert_eq!(
+            said.matches(&format!("{name}: the same folder as ./work/shard-1-of-1, which is read once")).count(),
+            1,
+            "{said}"
+        );
+    }
+    compact(folder, 10, &[&names[..], &["--out", "next"]].concat()).assert().success();
 }
 
 /// A shard that was begun after another plan took its rows does not do them.
@@ -153,13 +254,19 @@ fn a_shard_begun_later_knows_what_was_taken() {
     run(folder, &["--shard", "1/2"]).assert().code(1);
     let nonce = format!("{OWNER}=7");
     let arguments = ["--out", "next", "--compact", "--next-nonce", &nonce];
-    merge(folder, &arguments).assert().success();
-    let assert = run(folder, &["--shard", "2/2", "--json"]).assert();
-    let end = objects(&stdout(&assert)).pop().unwrap();
+    let assert = merge(folder, &arguments[..]).assert().code(1);
+    assert!(stderr(&assert).contains("code: batch.shard-missing "), "{}", stderr(&assert));
+    merge(folder, &[&arguments[..], &["--without-shard", "2/2"]].concat()).assert().success();
+    let assert = run(folder, &["--shard", "2/2"]).assert().code(1);
+    let said = stderr(&assert);
+    assert!(said.contains("another plan has all of the 2 rows of shard 2/2") && !said.contains("done:"), "{said}");
+    let assert = run(folder, &["--shard", "2/2", "--json"]).assert().code(1);
+    let end = end_of(&assert);
     assert_eq!((end["done"].as_u64(), end["superseded"].as_u64()), (Some(0), Some(2)), "{end}");
     // The plan is not overwritten by the one that is made from it.
     let before = fs::read(folder.join("plan.jsonl")).unwrap();
-    let assert = merge(folder, &["--out", ".", "--force", "--compact", "--next-nonce", &nonce]).assert();
+    let again = ["--out", ".", "--force", "--compact", "--without-shard", "2/2", "--next-nonce", &nonce];
+    let assert = merge(folder, &again).assert();
     assert!(stderr(&assert.code(1)).contains("code: output.exists "));
     assert_eq!(fs::read(folder.join("plan.jsonl")).unwrap(), before);
 }

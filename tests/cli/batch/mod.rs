@@ -4,6 +4,7 @@ mod compact;
 mod crash;
 mod folders;
 mod forged;
+mod merging;
 mod recipe;
 mod refusals;
 

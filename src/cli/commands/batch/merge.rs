@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use dvkey_ceremony::Nonce;
 use serde::Serialize;
 
-use super::{SCHEMA, SHOWN, ending, load, numbers, place_for, warn_of_holes, warn_of_journals, warn_of_superseded};
+use super::{SCHEMA, SHOWN, ending, load, numbers, warn_of_holes, warn_of_superseded, warn_of_work};
 use crate::cli::args::{MergeArguments, NetworkName};
 use crate::cli::codes::Code;
 use crate::cli::commands::{parse_nonce, parse_owner};
@@ -15,12 +15,14 @@ use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, ids, nonces, printable};
 use crate::store::atomic::Mode;
+use crate::store::output_dir::OutputDir;
 use crate::store::read::{digest_of, way_between};
-use crate::store::work_dir::WorkDir;
+use crate::store::work_dir::{Lock, WorkDir};
+use crate::store::write_error::WriteError;
 use crate::workflow::batch::LoadedPlan;
-use crate::workflow::batch::compact::{Compacted, NextNonce, OldJournals, Renumbered, compact};
+use crate::workflow::batch::compact::{Compacted, NextNonce, OldJournals, Renumbered, Request as Asked, compact};
 use crate::workflow::batch::merge::{Gap, Merged, MergedFile, Request, merge};
-use crate::workflow::batch::shard::AllWork;
+use crate::workflow::batch::shard::{AllWork, must_have_work};
 
 /// The file of the new plan.
 const PLAN_FILE: &str = "plan.jsonl";
@@ -69,6 +71,7 @@ struct JsonRenumbered {
     registered_without_merge: Vec<u16>,
     left_out: Vec<u16>,
     holes: Vec<(u16, u16)>,
+    keystores_absent: u32,
     first_nonce: Option<u16>,
     last_nonce: Option<u16>,
 }
@@ -86,15 +89,19 @@ struct JsonNewPlan {
 
 pub(super) fn run(arguments: &MergeArguments, printer: &Printer) -> Result<Exit, Failure> {
     let plan = load(&arguments.plan, arguments.base.as_deref())?;
-    let work = AllWork::read(&arguments.work, &plan).map_err(|error| Failure::batch_work(&error))?;
-    warn_of_journals(&work, printer);
     let parse = |texts: &[String], name| texts.iter().map(|text| parse_next(text, name)).collect::<Result<Vec<_>, _>>();
     let next = parse(&arguments.next_nonce, "--next-nonce")?;
     let confirmed = parse(&arguments.confirm, "--confirm")?;
-    WorkDir::open(&arguments.out).map_err(|error| Failure::write(&error))?;
     if arguments.compact {
-        return make_new_plan(arguments, &plan, &work, (&next, &confirmed), printer);
+        let asked = Asked { next: &next, confirmed: &confirmed, without: &arguments.without_shard };
+        return make_new_plan(arguments, &plan, asked, printer);
     }
+    must_have_work(&arguments.work).map_err(|error| Failure::batch_work(&error))?;
+    // What other merges leave there is looked at once nobody can add to it; and the work only then, since a new plan may
+    // have taken rows of it until now.
+    let _lock = lock_results(&arguments.out, printer)?;
+    let work = read_work(arguments, &plan)?;
+    warn_of_work(&work, printer);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let request = Request { out: arguments.out.clone(), force: arguments.force, jobs: cores };
     let merged = merge(&plan, &work, &request, &|file| show_file(file, printer))
@@ -107,6 +114,34 @@ pub(super) fn run(arguments: &MergeArguments, printer: &Printer) -> Result<Exit,
         printer.message("and nothing else of this owner in between");
     }
     ending(merged.counts, &count(usize::try_from(plan.rows).unwrap_or(usize::MAX), "row"), &merged.superseded)
+}
+
+fn read_work(arguments: &MergeArguments, plan: &LoadedPlan) -> Result<AllWork, Failure> {
+    AllWork::read(&arguments.work, plan).map_err(|error| Failure::batch_work(&error))
+}
+
+/// Keeps other merges out of the folder for the results.
+fn lock_results(out: &Path, printer: &Printer) -> Result<Option<Lock>, Failure> {
+    let folder = WorkDir::open(out).map_err(|error| Failure::write(&error))?;
+    match folder.lock_results() {
+        Ok(lock) => {
+            if !lock.is_held() {
+                printer.warning("this file system has no locks: make sure that no other merge writes to this folder");
+            }
+            Ok(Some(lock))
+        }
+        // Nothing can be written there, and what is there can be compared all the same.
+        Err(WriteError::ReadOnly { .. }) => Ok(None),
+        Err(error) => {
+            let failure = Failure::write(&error);
+            Err(match error {
+                WriteError::InUse { .. } => {
+                    failure.hint("one merge at a time writes to a folder; merge again when the other one has ended")
+                }
+                _ => failure,
+            })
+        }
+    }
 }
 
 fn show_file(file: &MergedFile, printer: &Printer) {
@@ -205,37 +240,35 @@ fn parse_next(text: &str, name: &str) -> Result<NextNonce, Failure> {
 fn make_new_plan(
     arguments: &MergeArguments,
     plan: &LoadedPlan,
-    work: &AllWork,
-    (next, confirmed): (&[NextNonce], &[NextNonce]),
+    asked: Asked<'_>,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
+    let work = read_work(arguments, plan)?;
+    warn_of_work(&work, printer);
     let path = arguments.out.join(PLAN_FILE);
     let content = |path: &Path| digest_of(path).ok();
     if content(&path).is_some_and(|there| content(&arguments.plan) == Some(there)) {
         return Err(Failure::new(Code::OutputExists, "the new plan would replace the one that it is made from")
             .hint("name another folder with --out"));
     }
-    let (output, name) = place_for(&path, arguments.force)?;
-    // The new plan is going to be run from here: it must not lead to where the old one was copied from.
-    if arguments.base.is_none() && !plan.has_a_keystore().map_err(|error| Failure::batch_load(&error))? {
-        let headline = format!("none of the plan's keystores is in {}", plan.base.display());
-        return Err(Failure::new(Code::BatchInputsChanged, headline)
-            .cause("the plan was moved, or the keystores were: the new plan would not find them either")
-            .hint("say with --base where the manifest's folder is on this machine"));
-    }
+    let output =
+        OutputDir::prepare(&arguments.out, &[PLAN_FILE], arguments.force).map_err(|error| Failure::write(&error))?;
     let base = way_between(output.path(), &plan.base).map_err(|error| Failure::read(Code::FileUnreadable, &error))?;
     let base = base.to_str().ok_or_else(|| {
         Failure::new(Code::BatchPlan, "the way from the new plan to the manifest's folder is not UTF-8 text")
     })?;
-    let mut staged = output.begin(name, Mode::Public).map_err(|error| Failure::write(&error))?;
+    let mut staged = output.begin(PLAN_FILE, Mode::Public).map_err(|error| Failure::write(&error))?;
     let created_at = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
     // From here on no run of the old plan changes what is read.
-    let mut journals = OldJournals::open(work).map_err(|error| Failure::write(&error))?;
-    let work = &AllWork::read(&arguments.work, plan).map_err(|error| Failure::batch_work(&error))?;
-    let compacted = compact(plan, work, next, confirmed, (created_at, base.to_owned()), &mut staged)
+    let mut journals = OldJournals::open(&work).map_err(|error| Failure::batch_journals(&error))?;
+    if !journals.are_locked() {
+        printer.warning("this file system has no locks: make sure that no run does rows of the old plan now");
+    }
+    let work = read_work(arguments, plan)?;
+    let compacted = compact(plan, &work, asked, (created_at, base.to_owned()), &mut staged)
         .map_err(|error| Failure::batch_compact(&error))?;
-    journals.supersede(&compacted).map_err(|error| Failure::batch_compact(&error.into()))?;
-    output.publish(vec![staged]).map_err(|error| Failure::write(&error))?;
+    journals.supersede(&compacted).map_err(|error| Failure::batch_half_taken(&error))?;
+    output.publish(vec![staged]).map_err(|error| Failure::batch_half_taken(&error.into()))?;
     show_new_plan(plan, &compacted, &path, printer);
     Ok(Exit::Done)
 }
@@ -274,6 +307,7 @@ fn show_renumbered(owner: &Renumbered, printer: &Printer) {
         registered_without_merge: numbers(&owner.registered_without_merge),
         left_out: numbers(&left_out),
         holes: owner.holes.iter().map(|hole| (hole.first, hole.last)).collect(),
+        keystores_absent: owner.absent,
         first_nonce: owner.nonces.map(|(first, _)| first.get()),
         last_nonce: owner.nonces.map(|(_, last)| last.get()),
     });
@@ -287,6 +321,16 @@ fn show_renumbered(owner: &Renumbered, printer: &Printer) {
     if !owner.registered_without_merge.is_empty() {
         let behind = count(owner.registered_without_merge.len(), "finished row");
         printer.warning(&format!("of {}, {behind} behind that, too, though no merge wrote them", owner.owner));
+    }
+    if owner.absent > 0 {
+        let what = match owner.absent {
+            1 => "1 keystore is".to_owned(),
+            absent => format!("{absent} keystores are"),
+        };
+        printer.warning(&format!(
+            "of {}, {what} not where the new plan looks: a run will refuse rows without a keystore",
+            owner.owner
+        ));
     }
     warn_of_holes(&owner.holes, printer);
     if printer.json() {

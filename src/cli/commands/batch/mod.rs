@@ -93,8 +93,11 @@ fn numbers(operators: &[OperatorId]) -> Vec<u64> {
     operators.iter().map(|id| id.get()).collect()
 }
 
-/// Lines of journals that cannot be relied on.
-fn warn_of_journals(work: &AllWork, printer: &Printer) {
+/// Lines of journals that cannot be relied on, and folders that were named twice.
+fn warn_of_work(work: &AllWork, printer: &Printer) {
+    for (other, folder) in &work.same {
+        printer.warning(&format!("{}: the same folder as {}, which is read once", other.display(), folder.display()));
+    }
     for (folder, line) in &work.damaged {
         printer.warning(&format!("{}: line {line} of the journal is damaged", folder.display()));
     }

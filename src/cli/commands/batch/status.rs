@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 
-use super::{SCHEMA, SHOWN, ending, load, numbers, place_for, warn_of_journals, warn_of_superseded};
+use super::{SCHEMA, SHOWN, ending, load, numbers, place_for, warn_of_superseded, warn_of_work};
 use crate::cli::args::StatusArguments;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
@@ -117,7 +117,7 @@ fn whole(number: u32) -> usize {
 }
 
 fn show(plan: &LoadedPlan, work: &AllWork, found: &Status, printer: &Printer) {
-    warn_of_journals(work, printer);
+    warn_of_work(work, printer);
     for ((network, owner, operators), counts) in &found.groups {
         let Counts { done, pending, refused, superseded } = *counts;
         printer.object(&JsonGroup {

@@ -1,0 +1,139 @@
+//! Merges that meet: with each other, with a new plan, with disks that have no locks or may not be written to.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::fs::OFlags;
+
+use super::{OUT, batch, manifest, merge, merged, plan, run, service};
+use crate::{OWNER, objects, stderr};
+
+const LOCK: &str = "merged/.dvkey-lock";
+
+/// While somebody merges into a folder nobody else does, whatever the plan; and nothing is left there that looks like a result.
+#[test]
+fn one_merge_at_a_time_writes_to_a_folder() {
+    let folder = service(3);
+    let folder = folder.path();
+    plan(folder);
+    run(folder, &[]).assert().success();
+    fs::create_dir(folder.join("merged")).unwrap();
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK)).unwrap();
+    lock.lock().unwrap();
+    // The work is read behind the lock: a new plan may take rows of it as long as another merge goes on.
+    fs::create_dir_all(folder.join("other/shard-1-of-1")).unwrap();
+    fs::write(folder.join("other/shard-1-of-1/journal"), vec![b'x'; 1000]).unwrap();
+    for work in ["work", "other"] {
+        let assert = merge(folder, &["--out", "merged", "--work", work]).assert().code(1);
+        let said = stderr(&assert);
+        assert!(said.contains("code: output.in-use ") && said.contains("one merge at a time"), "{said}");
+        assert!(!said.contains("damaged"), "{said}");
+    }
+    assert!(!folder.join(OUT).exists());
+    drop(lock);
+    merge(folder, &["--out", "merged"]).assert().success();
+    let names: Vec<_> = fs::read_dir(folder.join("merged")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, [Path::new(OUT).file_name().unwrap()]);
+    // A lock that a killed run has left is none.
+    fs::write(folder.join(LOCK), "").unwrap();
+    merge(folder, &["--out", "merged"]).assert().success();
+    assert!(!folder.join(LOCK).exists());
+    // Whatever stands in the place of the lock is not written through.
+    std::os::unix::fs::symlink("../elsewhere", folder.join(LOCK)).unwrap();
+    let assert = merge(folder, &["--out", "merged"]).assert().code(1);
+    assert!(stderr(&assert).contains("merged/.dvkey-lock"), "{}", stderr(&assert));
+    assert!(!folder.join("elsewhere").exists());
+}
+
+/// A merge that waits between two files, while a new plan takes the rows of the second one: it does not write that one.
+#[test]
+fn a_merge_that_was_delayed_writes_nothing_that_another_plan_has() {
+    let folder = service(4);
+    let folder = folder.path();
+    let list = fs::read_to_string(folder.join("operators.json")).unwrap();
+    let mut others: serde_json::Value = serde_json::from_str(&list).unwrap();
+    others.as_array_mut().unwrap().iter_mut().for_each(|one| one["id"] = (one["id"].as_u64().unwrap() + 1000).into());
+    fs::write(folder.join("others.json"), others.to_string()).unwrap();
+    let row = |number: u8, operators: &str, nonce: &str| {
+        format!("ks/keystore-{number}.json,{operators}.json,,{OWNER},{nonce},hoodi,,\n")
+    };
+    let rows = [row(1, "operators", "7"), row(2, "operators", ""), row(3, "others", ""), row(4, "others", "")];
+    manifest(folder, &rows.concat());
+    plan(folder);
+    run(folder, &[]).assert().success();
+
+    // What it says goes into a pipe that is full: it stops behind the first file.
+    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    let flags = rustix::fs::fcntl_getfl(&writer).unwrap();
+    rustix::fs::fcntl_setfl(&writer, flags | OFlags::NONBLOCK).unwrap();
+    while writer.write(&[b'\n'; 512]).is_ok() {}
+    while writer.write(b"\n").is_ok() {}
+    rustix::fs::fcntl_setfl(&writer, flags).unwrap();
+    let mut delayed = Command::new(env!("CARGO_BIN_EXE_dvkey"))
+        .current_dir(folder)
+        .args(["batch", "merge", "plan.jsonl", "--work", "work", "--out", "merged", "--json"])
+        .stdin(Stdio::null())
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !folder.join(OUT).join("keyshares.json").exists() {
+        assert!(delayed.try_wait().unwrap().is_none());
+        std::thread::yield_now();
+    }
+    let next = format!("{OWNER}=9");
+    merge(folder, &["--out", "next", "--compact", "--next-nonce", &next]).assert().success();
+    let new = ["--no-input", "--password-dir", "ks", "--work", "work-2"];
+    batch(folder, &[&["run", "next/plan.jsonl"][..], &new].concat()).assert().success();
+    let assert = batch(folder, &["merge", "next/plan.jsonl", "--work", "work-2", "--out", "merged"]).assert().code(1);
+    assert!(stderr(&assert).contains("code: output.in-use "), "{}", stderr(&assert));
+    batch(folder, &["merge", "next/plan.jsonl", "--work", "work-2", "--out", "new"]).assert().success();
+
+    let mut said = Vec::new();
+    reader.read_to_end(&mut said).unwrap();
+    let output = delayed.wait_with_output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && errors.contains("batch.superseded"), "{errors}");
+    let files: Vec<_> = objects(String::from_utf8(said).unwrap().trim());
+    let of_files: Vec<_> = files.iter().filter(|object| object["event"] == "file").collect();
+    assert_eq!(of_files.iter().map(|file| file["lastNonce"].as_u64()).collect::<Vec<_>>(), [Some(8)]);
+    batch(folder, &["merge", "next/plan.jsonl", "--work", "work-2", "--out", "merged"]).assert().success();
+    let count = fs::read_dir(folder.join("merged")).unwrap().count();
+    assert_eq!((count, merged(folder, OUT).len()), (2, 2));
+}
+
+/// What is there can be compared where nothing may be written; and what would have to be written is refused.
+#[test]
+fn a_read_only_folder_for_the_results() {
+    let folder = service(3);
+    let folder = folder.path();
+    fs::write(folder.join("ks/keystore-3.txt"), "wrong").unwrap();
+    plan(folder);
+    run(folder, &[]).assert().code(1);
+    fs::create_dir(folder.join("merged")).unwrap();
+    let mount = |options: &str| {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder.join("merged")).stderr(Stdio::null());
+        mount.status().is_ok_and(|status| status.success())
+    };
+    if !mount("size=1m") {
+        eprintln!("SKIPPED: a read-only disk can be made by root only");
+        return;
+    }
+    let path = folder.join("merged");
+    let _unmount = super::crash::Unmount(&path);
+    merge(folder, &["--out", "merged"]).assert().code(1);
+    assert!(mount("remount,ro"));
+    let assert = merge(folder, &["--out", "merged"]).assert().code(1);
+    let said = stderr(&assert);
+    assert!(said.contains("merged: 2 validators") && said.contains("as it was"), "{said}");
+    assert!(said.contains("code: batch.refused "), "{said}");
+    fs::write(folder.join("ks/keystore-3.txt"), "pw 3").unwrap();
+    run(folder, &[]).assert().success();
+    let assert = merge(folder, &["--out", "merged"]).assert().code(6);
+    assert!(stderr(&assert).contains("code: output.read-only "), "{}", stderr(&assert));
+    assert!(mount("remount,rw"));
+    merge(folder, &["--out", "merged"]).assert().success();
+}
