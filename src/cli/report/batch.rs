@@ -145,7 +145,7 @@ impl Failure {
         };
         let by = by.into_iter().collect::<Vec<_>>().join(", ");
         Self::new(Code::BatchSuperseded, format!("another plan has {rows}: this one does and merges them no more"))
-            .hint(format!("run and merge {which} {by}; where it was never written, the same --compact writes it"))
+            .hint(format!("run and merge {which} {by}; where it was never written, give the same --compact once more"))
     }
 
     pub(crate) fn batch_merge(error: &MergeError) -> Self {
