@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::agdkg::bundle::Bundle;
 use crate::agdkg::certificate::Certificate;
 use crate::agdkg::certify::{Certifies, SignedCertify};
+use crate::agdkg::choice::settle;
 use crate::agdkg::deal::SignedDeal;
 use crate::agdkg::outputs::{Assembled, assemble_outputs};
 use crate::agdkg::plan::{Plan, Waivers};
@@ -31,6 +32,9 @@ pub struct Audit {
     pub findings: BTreeMap<Check, Finding>,
     /// Files that belong to no participant of the plan: damaged, forged, of other ceremonies. They accuse nobody.
     pub strays: Vec<Fault>,
+    /// What files prove against somebody, too late to undo a complete certificate: a second deal (C-34), a second
+    /// pre-commit (C-29).
+    pub evidence: Vec<Fault>,
     /// The plan, when it is a lawful one.
     pub plan: Option<Plan>,
     /// The results, when everything holds.
@@ -90,9 +94,8 @@ const STAGES: [&[Check]; 8] = [
 /// `seed`: 32 fresh random bytes, which no participant could predict.
 #[must_use]
 pub fn audit(bundle: &[u8], waivers: Waivers, seed: &[u8; 32], rsa: &dyn OperatorKeys) -> Audit {
-    let mut strays = Vec::new();
-    let mut found = (None, None);
-    let refusal = replay(bundle, waivers, seed, rsa, &mut strays, &mut found).err();
+    let mut found = Found::default();
+    let refusal = replay(bundle, waivers, seed, rsa, &mut found).err();
     let mut findings = BTreeMap::new();
     let stage_of = |check| STAGES.iter().position(|stage| stage.contains(&check));
     let reached = refusal.and_then(|fault| stage_of(fault.check));
@@ -110,8 +113,16 @@ pub fn audit(bundle: &[u8], waivers: Waivers, seed: &[u8; 32], rsa: &dyn Operato
     if let Some(fault) = refusal {
         findings.insert(fault.check, Finding::Refuses(fault));
     }
-    let (plan, assembled) = found;
-    Audit { findings, strays, plan, assembled }
+    let Found { strays, evidence, plan, assembled } = found;
+    Audit { findings, strays, evidence, plan, assembled }
+}
+
+#[derive(Default)]
+struct Found {
+    strays: Vec<Fault>,
+    evidence: Vec<Fault>,
+    plan: Option<Plan>,
+    assembled: Option<Assembled>,
 }
 
 fn replay(
@@ -119,16 +130,17 @@ fn replay(
     waivers: Waivers,
     seed: &[u8; 32],
     rsa: &dyn OperatorKeys,
-    strays: &mut Vec<Fault>,
-    found: &mut (Option<Plan>, Option<Assembled>),
+    found: &mut Found,
 ) -> Result<(), Fault> {
     let bundle = Bundle::parse(bundle)?;
     let [plan] = bundle.plans.as_slice() else { return Err(Fault::nobody(Check::PlanForm)) };
-    let plan = found.0.insert(Plan::parse(plan, waivers, rsa)?);
-    let mut deals = Deals::default();
+    let plan = &*found.plan.insert(Plan::parse(plan, waivers, rsa)?);
+    let strays = &mut found.strays;
+    let (mut deals, mut twice) = (Deals::default(), BTreeMap::new());
     for file in &bundle.deals {
         match SignedDeal::parse(plan, file) {
-            Ok(deal) => deals.insert(deal).map_err(|two| two.fault())?,
+            // Of more than two, the two that come first: they prove as much.
+            Ok(deal) => drop(deals.insert(deal).map_err(|two| twice.entry(two.first.sender()).or_insert(two))),
             Err(fault) => strays.push(fault),
         }
     }
@@ -146,12 +158,25 @@ fn replay(
             Err(fault) => strays.push(fault),
         }
     }
+    let others: Vec<_> = twice.values().map(|two| &two.second).collect();
+    let mismatched = |deals: &Deals, one: &Precommit| deals.of(one.sender()).and_then(|deal| one.check(deal).err());
+    let settled = match !twice.is_empty() || precommits.iter().any(|one| mismatched(&deals, one).is_some()) {
+        true => settle(plan, &deals, &others, &precommits, &certifies, seed, rsa),
+        false => None,
+    };
+    if let Some(settled) = settled {
+        found.evidence.extend(twice.values().map(|two| two.fault()));
+        found.evidence.extend(precommits.iter().filter_map(|one| mismatched(&settled.deals, one)));
+        (deals, precommits) = (settled.deals, settled.precommits);
+    } else if let Some(two) = twice.values().next() {
+        return Err(two.fault());
+    }
     let outputs = deals.audit(plan, &precommits, seed)?;
     let assembled = assemble_outputs(plan, outputs, &certifies, seed, rsa)?;
     for file in &bundle.certificates {
         Certificate::parse(plan, file)?.check(&assembled.outputs)?;
     }
-    found.1 = Some(assembled);
+    found.assembled = Some(assembled);
     Ok(())
 }
 

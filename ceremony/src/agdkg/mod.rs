@@ -12,6 +12,7 @@
 //! | [`dealing`] | making it |
 //! | [`redact`] | a deal without its ciphertexts |
 //! | [`transcript`] | what all deals make together |
+//! | [`choice`] | which deals count, where somebody signed two |
 //! | [`certify`] | walk 2: possession proof, partial signatures, sealed shares |
 //! | [`certificate`] | n signatures on one transcript |
 //! | [`outputs`] | deposits, registrations, sealed shares |
@@ -28,6 +29,7 @@ pub mod bundle;
 pub mod card;
 pub mod certificate;
 pub mod certify;
+pub mod choice;
 pub mod complaint;
 pub mod deal;
 pub mod dealing;

@@ -87,14 +87,7 @@ impl Deals {
     /// `T`: the hash over the plan and every deal.
     #[must_use]
     pub fn transcript(&self, plan: &Plan) -> [u8; 32] {
-        let count = u8::try_from(self.0.len()).unwrap_or(u8::MAX);
-        let mut body = plan.hash().to_vec();
-        body.push(count);
-        for deal in self.0.values() {
-            body.extend(deal.sender().get().to_be_bytes());
-            body.extend(deal.hash());
-        }
-        Tag::TRANSCRIPT.hash(&[&body])
+        transcript_of(plan, self.iter().map(|deal| (deal.sender(), *deal.hash())))
     }
 
     /// Checks every deal with public data alone, and computes what they make.
@@ -130,6 +123,18 @@ impl Deals {
         }
         sums.outputs(plan, transcript)
     }
+}
+
+/// `TH("agdkg-v1/transcript", plan_hash ‖ u8 n ‖ n × (u64 sender ‖ r1_hash))`, of deals by rising sender.
+pub(crate) fn transcript_of(plan: &Plan, deals: impl Iterator<Item = (Identifier, [u8; 32])>) -> [u8; 32] {
+    let deals: Vec<_> = deals.collect();
+    let mut body = plan.hash().to_vec();
+    body.push(u8::try_from(deals.len()).unwrap_or(u8::MAX));
+    for (sender, hash) in deals {
+        body.extend(sender.get().to_be_bytes());
+        body.extend(hash);
+    }
+    Tag::TRANSCRIPT.hash(&[&body])
 }
 
 /// `A_{v,k} = Σ_i C_{i,v,k}`, dealer by dealer.

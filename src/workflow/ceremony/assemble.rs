@@ -81,7 +81,7 @@ pub fn results(collection: &Collection, nonce: Option<u64>) -> Result<Results, C
     let seed = seed()?;
     let outputs = collection
         .deals
-        .audit(&collection.plan, &collection.precommits, &seed)
+        .audit(&collection.plan, &collection.commitments(), &seed)
         .map_err(|fault| ended(collection, fault))?;
     let (assembled, chosen) = combine(collection, outputs, &seed).map_err(|fault| ended(collection, fault))?;
     let nonce = pick_nonce(&collection.plan, nonce)?;

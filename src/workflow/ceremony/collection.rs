@@ -1,11 +1,12 @@
 //! The files of one plan, as far as they are there: each is taken, known already, or left alone for a stated reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dvkey_ceremony::Identifier;
 use dvkey_ceremony::agdkg::bundle;
 use dvkey_ceremony::agdkg::certificate::Certificate;
 use dvkey_ceremony::agdkg::certify::{Certifies, SignedCertify};
+use dvkey_ceremony::agdkg::choice;
 use dvkey_ceremony::agdkg::complaint::Complaint;
 use dvkey_ceremony::agdkg::deal::SignedDeal;
 use dvkey_ceremony::agdkg::judge::{Verdict, judge};
@@ -16,6 +17,7 @@ use dvkey_ceremony::agdkg::transcript::{Deals, Equivocation};
 use dvkey_ceremony::fault::{Check, Code, Culprit, Fault};
 
 use super::gather::Blob;
+use crate::crypto::ceremony_rsa::CeremonyRsa;
 use crate::format::ceremony_file::{CeremonyFile, same_statement};
 
 /// So many certify files for other deals are kept of one author: enough to show that there are such.
@@ -64,8 +66,12 @@ pub struct Collection {
     pub complaints: Vec<Complaint>,
     /// Certificates that every participant signed.
     pub certificates: Vec<Certificate>,
-    /// Senders of two different deals.
+    /// Senders of two different deals; the first of the two is the one in `deals`.
     pub equivocations: BTreeMap<Identifier, Equivocation>,
+    /// Whether everybody certified these deals, and all of it holds, although there are others: see [`Collection::settle`].
+    settled: bool,
+    /// Every transcript that one deal of each sender makes, once all are there.
+    transcripts: BTreeSet<[u8; 32]>,
 }
 
 impl Collection {
@@ -80,6 +86,8 @@ impl Collection {
             complaints: Vec::new(),
             certificates: Vec::new(),
             equivocations: BTreeMap::new(),
+            settled: false,
+            transcripts: BTreeSet::new(),
         }
     }
 
@@ -98,6 +106,57 @@ impl Collection {
         for blob in deals.into_iter().chain(others) {
             self.take(blob.kind, &blob.bytes);
         }
+        self.settle();
+    }
+
+    /// Where somebody signed two deals, or committed to two, looks for those that everybody certified: a complete
+    /// certificate that holds stands, whatever is signed after it. To be called once files were taken.
+    pub fn settle(&mut self) {
+        let mismatched = |one: &Precommit| self.deals.of(one.sender()).is_some_and(|deal| one.check(deal).is_err());
+        if self.settled || (self.equivocations.is_empty() && !self.precommits.iter().any(mismatched)) {
+            return;
+        }
+        // Without randomness nothing is settled: whoever goes on is told so.
+        let Ok(seed) = super::seed() else { return };
+        let others: Vec<_> = self.equivocations.values().map(|two| &two.second).collect();
+        let (plan, deals) = (&self.plan, &self.deals);
+        let found = choice::settle(plan, deals, &others, &self.precommits, &self.certifies, &seed, &CeremonyRsa);
+        let Some(settled) = found else { return };
+        for (id, two) in &mut self.equivocations {
+            if let (Some(chosen), Some(before)) = (settled.deals.of(*id), self.deals.of(*id))
+                && chosen.hash() != before.hash()
+            {
+                *two = Equivocation { first: chosen.clone(), second: before.clone() };
+            }
+        }
+        (self.deals, self.settled) = (settled.deals, true);
+    }
+
+    /// What files prove against somebody, too late to undo what everybody has certified.
+    #[must_use]
+    pub fn late(&self) -> Vec<End> {
+        if self.settled { self.doubled().collect() } else { Vec::new() }
+    }
+
+    /// The pre-commits that count: all, or those to the deals that everybody certified.
+    #[must_use]
+    pub fn commitments(&self) -> Vec<Precommit> {
+        let counts =
+            |one: &&Precommit| !self.settled || self.deals.of(one.sender()).is_some_and(|deal| one.check(deal).is_ok());
+        self.precommits.iter().filter(counts).cloned().collect()
+    }
+
+    /// Senders of two deals, and those who committed to another deal than they sent.
+    fn doubled(&self) -> impl Iterator<Item = End> {
+        let end = |fault, files: [&[u8]; 3]| End { fault, evidence: bundle::encode(&files).unwrap_or_default() };
+        let plan = self.plan.as_bytes();
+        let twice = self.equivocations.values();
+        let twice = twice.map(move |two| end(two.fault(), [plan, two.first.as_bytes(), two.second.as_bytes()]));
+        let mismatched = self.precommits.iter().filter_map(move |one| {
+            let deal = self.deals.of(one.sender())?;
+            one.check(deal).err().map(|fault| end(fault, [plan, one.as_bytes(), deal.as_bytes()]))
+        });
+        twice.chain(mismatched)
     }
 
     /// Takes a file.
@@ -143,8 +202,8 @@ impl Collection {
                     return Ok(Taken::Known);
                 }
                 // Files for other deals never drive out those for these: nobody takes back what it certified.
-                let here = self.transcript();
-                let is_other = |one: &SignedCertify| here.is_some_and(|here| *one.transcript() != here);
+                let here = &self.transcripts;
+                let is_other = |one: &SignedCertify| !here.is_empty() && !here.contains(one.transcript());
                 let others = self.certifies.iter().filter(|one| one.sender() == sender && is_other(one)).count();
                 if is_other(&certify) && others >= MOST_FOR_OTHER_DEALS {
                     return Ok(Taken::TooMany);
@@ -190,6 +249,15 @@ impl Collection {
     }
 
     fn take_deal(&mut self, deal: SignedDeal) -> Taken {
+        let taken = self.sort_deal(deal);
+        if matches!(taken, Taken::New(_) | Taken::Evidence(_)) {
+            let others: Vec<_> = self.equivocations.values().map(|two| &two.second).collect();
+            self.transcripts = choice::transcripts(&self.plan, &self.deals, &others).into_keys().collect();
+        }
+        taken
+    }
+
+    fn sort_deal(&mut self, deal: SignedDeal) -> Taken {
         let sender = deal.sender();
         if let Some(known) = self.deals.of(sender)
             && known.hash() == deal.hash()
@@ -199,9 +267,13 @@ impl Collection {
         }
         match self.deals.insert(deal) {
             Ok(()) => Taken::New(Some(sender)),
-            Err(two) if self.equivocations.get(&sender).is_some_and(|known| known.second == two.second) => Taken::Known,
-            Err(_) if self.equivocations.contains_key(&sender) => Taken::TooMany,
             Err(two) => {
+                let whole = |known: &SignedDeal| known.is_redacted() && !two.second.is_redacted();
+                match self.equivocations.get(&sender).map(|known| &known.second) {
+                    Some(known) if known.hash() != two.second.hash() => return Taken::TooMany,
+                    Some(known) if !whole(known) => return Taken::Known,
+                    _ => {}
+                }
                 let fault = two.fault();
                 self.equivocations.insert(sender, *two);
                 Taken::Evidence(fault)
@@ -285,21 +357,12 @@ impl Collection {
         self.deals.missing(&self.plan).is_empty().then(|| self.deals.transcript(&self.plan))
     }
 
-    /// What ended the ceremony, if something did: two deals of one sender, a deal that is not the one committed to, or a
-    /// complaint that convicts. A complaint that convicts nobody but its author leaves the ceremony as it is.
+    /// What ended the ceremony, if something did: two deals of one sender or a deal that is not the one committed to, before
+    /// everybody had certified, or a complaint that convicts. A complaint that convicts nobody but its author leaves the ceremony as it is.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        if let Some(two) = self.equivocations.values().next() {
-            let files = [self.plan.as_bytes(), two.first.as_bytes(), two.second.as_bytes()];
-            return Some(End { fault: two.fault(), evidence: bundle::encode(&files).unwrap_or_default() });
-        }
-        for precommit in &self.precommits {
-            if let Some(deal) = self.deals.of(precommit.sender())
-                && let Err(fault) = precommit.check(deal)
-            {
-                let files = [self.plan.as_bytes(), precommit.as_bytes(), deal.as_bytes()];
-                return Some(End { fault, evidence: bundle::encode(&files).unwrap_or_default() });
-            }
+        if let Some(end) = self.doubled().next().filter(|_| !self.settled) {
+            return Some(end);
         }
         self.verdicts().into_iter().find_map(|(complaint, verdict)| {
             // Whoever certified has proven to hold its shares: its complaint does not revoke that.
@@ -354,9 +417,9 @@ impl Collection {
             .map(|deal| if public { redact(&self.plan, deal) } else { deal.as_bytes().to_vec() })
             .collect();
         let mut files = vec![self.plan.as_bytes()];
-        let mut precommits: Vec<_> = self.precommits.iter().collect();
-        precommits.sort_by_key(|one| one.sender());
-        files.extend(precommits.into_iter().map(Precommit::as_bytes));
+        let mut precommits = self.commitments();
+        precommits.sort_by_key(Precommit::sender);
+        files.extend(precommits.iter().map(Precommit::as_bytes));
         files.extend(deals.iter().map(Vec::as_slice));
         files.extend(chosen.iter().map(|certify| certify.as_bytes()));
         files.extend(certificate.map(Certificate::as_bytes));

@@ -177,6 +177,9 @@ impl Folder {
                 taken => imported.taken.push((blob.origin.clone(), blob.kind, taken)),
             }
         }
+        if let Some(collection) = &mut self.collection {
+            collection.settle();
+        }
         imported.aside = found.aside;
         imported.bindings = found.bindings;
         Ok(imported)
@@ -338,6 +341,20 @@ impl Folder {
         let Some(end) = self.ceremony()?.end() else { return Ok(()) };
         self.export_evidence(&end)?;
         Err(CeremonyError::Ended(Box::new(end)))
+    }
+
+    /// Refuses to go on with other deals than those that I certified, by the journal: one of two that everybody certified,
+    /// but not the one that I did, is a copy's of this folder.
+    ///
+    /// # Errors
+    /// [`CeremonyError`]: C-91.
+    pub fn must_be_as_certified(&self) -> Result<(), CeremonyError> {
+        let here = self.ceremony()?.transcript();
+        let differs = |event: &Event| matches!(event, Event::Certified { transcript, .. } if Some(*transcript) != here);
+        match self.events().iter().any(differs) {
+            true => Err(Fault::new(Check::JournalTranscript, Culprit::Undecided).into()),
+            false => Ok(()),
+        }
     }
 
     /// Refuses to go on while somebody complains about a deal that is not the one that is here.

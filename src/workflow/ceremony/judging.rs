@@ -49,7 +49,7 @@ pub fn assembled(collection: &Collection) -> Result<Assembled, CeremonyError> {
     }
     must_be_of_these_deals(collection)?;
     let seed = seed()?;
-    let outputs = collection.deals.audit(&collection.plan, &collection.precommits, &seed)?;
+    let outputs = collection.deals.audit(&collection.plan, &collection.commitments(), &seed)?;
     Ok(combine(collection, outputs, &seed)?.0)
 }
 

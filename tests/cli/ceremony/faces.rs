@@ -8,13 +8,13 @@ use dvkey_ceremony::agdkg::rehearsal::deal_with_bad_share;
 use super::{Group, VAULT, root, tree};
 use crate::objects;
 
-fn plan(group: &Group) -> Plan {
+pub(super) fn plan(group: &Group) -> Plan {
     let bytes = std::fs::read(group.at("stick/the plan.bin")).unwrap();
     Plan::parse(&bytes, Waivers::default(), &dvkey::crypto::ceremony_rsa::CeremonyRsa).unwrap()
 }
 
 /// The bytes of somebody's file of a kind.
-fn sent(group: &Group, name: &str, kind: &str) -> Vec<u8> {
+pub(super) fn sent(group: &Group, name: &str, kind: &str) -> Vec<u8> {
     let found = tree(&group.at(&format!("{name}/outbox")));
     found.into_iter().find(|(path, _)| path.display().to_string().contains(kind)).unwrap().1
 }

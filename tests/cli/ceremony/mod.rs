@@ -6,6 +6,7 @@ mod cheats;
 mod consent;
 mod crash;
 mod faces;
+mod late;
 mod leaks;
 mod outbox;
 mod screens;

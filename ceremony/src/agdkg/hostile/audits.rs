@@ -3,9 +3,12 @@
 use super::id;
 use crate::agdkg::bundle;
 use crate::agdkg::certify::certificate_hash;
+use crate::agdkg::choice::settle;
+use crate::agdkg::deal::SignedDeal;
 use crate::agdkg::plan::Waivers;
 use crate::agdkg::precommit::Precommit;
 use crate::agdkg::redact::redact;
+use crate::agdkg::transcript::Deals;
 use crate::auditor::{Audit, Finding, audit};
 use crate::fault::{Check, Culprit, Fault};
 use crate::testing::forge;
@@ -118,20 +121,79 @@ fn a_certificate_of_other_deals_is_refused() {
     }
 }
 
+/// The files of a ceremony, and a second deal of somebody, so that it comes before the first in the order of bytes, or after.
+fn with_a_second_deal(setup: &Setup, run: &Run, before: bool) -> Vec<Vec<u8>> {
+    let deal = run.deals.of(id(SECOND)).unwrap().as_bytes();
+    let second = (1..=u8::MAX)
+        .map(|flip| forge::changed_deal(&setup.identity(1), &run.plan, deal, |body| *body.last_mut().unwrap() ^= flip));
+    let mut all = files(run);
+    // In full; the redacted forms differ in the hash of the ciphertexts.
+    all.retain(|file| !(file.starts_with(b"AGDKG1RR") && file[47] == 84));
+    all.push(deal.to_vec());
+    all.extend(second.into_iter().find(|second| (second.as_slice() < deal) == before));
+    all
+}
+
 #[test]
-fn two_faces_in_one_bundle_are_seen() {
+fn two_faces_end_a_ceremony_that_not_everybody_certified() {
     let setup = Setup::ssv(4, 1);
     let run = setup.run();
-    let mut all = files(&run);
-    let deal = run.deals.of(id(SECOND)).unwrap();
-    all.push(forge::changed_deal(&setup.identity(1), &run.plan, deal.as_bytes(), |body| {
-        *body.last_mut().unwrap() ^= 1
-    }));
-    let report = audited(&all);
-    let fault = Fault::of(Check::DealTwice, id(SECOND));
-    assert_eq!(report.refusal(), Some(fault));
-    assert_eq!(report.findings[&Check::PlanNonce], Finding::Holds);
-    assert_eq!(report.findings[&Check::DealMissing], Finding::NotReached);
+    for before in [true, false] {
+        let mut all = with_a_second_deal(&setup, &run, before);
+        let of_fourth = |file: &Vec<u8>| file.starts_with(b"AGDKG1R2") && file[47] == 176;
+        let certify = all.iter().position(of_fourth).map(|position| all.remove(position)).unwrap();
+        let report = audited(&all);
+        let fault = Fault::of(Check::DealTwice, id(SECOND));
+        assert_eq!(report.refusal(), Some(fault));
+        assert!(report.evidence.is_empty() && report.assembled.is_none());
+        assert_eq!(report.findings[&Check::PlanNonce], Finding::Holds);
+        assert_eq!(report.findings[&Check::DealMissing], Finding::NotReached);
+        // Everybody's name stands below a certify file, and one of them proves nothing, or is for other deals.
+        for at in [8 + 32 + 8 + 32 + 32 + 64 + 48 + 31, 8 + 32 + 8] {
+            let mut broken = all.clone();
+            broken.push(forge::changed(&setup.identity(3), &certify, |body| body[at] ^= 1));
+            assert_eq!(audited(&broken).refusal(), Some(fault), "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_second_deal_undoes_no_complete_certificate() {
+    let setup = Setup::ssv(4, 1);
+    let run = setup.run();
+    for before in [true, false] {
+        let report = audited(&with_a_second_deal(&setup, &run, before));
+        assert_eq!((report.refusal(), report.strays.len()), (None, 0));
+        assert_eq!(report.evidence, [Fault::of(Check::DealTwice, id(SECOND))]);
+        assert_eq!(report.assembled.as_ref(), Some(&run.assembled));
+    }
+}
+
+#[test]
+fn a_choice_takes_the_deal_that_was_certified_of_each_and_no_more_than_thirteen_are_looked_at() {
+    let setup = Setup::generic(8, 14, 1);
+    let run = setup.run();
+    let second = |position: usize| {
+        let deal = run.deals.of(run.plan.participants()[position].id).unwrap();
+        let change = |body: &mut Vec<u8>| *body.last_mut().unwrap() ^= 1;
+        let changed = forge::changed_deal(&setup.identity(position), &run.plan, deal.as_bytes(), change);
+        SignedDeal::parse(&run.plan, &changed).unwrap()
+    };
+    let seconds: Vec<_> = (0..14).map(second).collect();
+    let chosen = |count: usize, swapped: usize| {
+        let (mut deals, mut others) = (Deals::default(), Vec::new());
+        for (position, deal) in run.deals.iter().enumerate() {
+            let (first, other) =
+                if position < swapped { (&seconds[position], deal) } else { (deal, &seconds[position]) };
+            deals.insert(first.clone()).unwrap();
+            others.extend((position < count).then_some(other));
+        }
+        settle(&run.plan, &deals, &others, &[], &run.certifies, &SEED, &PaperRsa).map(|settled| settled.deals)
+    };
+    assert_eq!(chosen(3, 2).as_ref(), Some(&run.deals));
+    assert_eq!(chosen(13, 13).as_ref(), Some(&run.deals));
+    assert_eq!(chosen(13, 14), None);
+    assert_eq!(chosen(14, 14), None);
 }
 
 #[test]
@@ -166,6 +228,13 @@ fn commitments_are_audited() {
     all.push(damaged);
     let report = audited(&all);
     assert_eq!((report.refusal(), report.strays), (None, vec![Fault::nobody(Check::PrecommitSignature)]));
+    // Beside the right one it is evidence, once everybody has certified; alone, or before, it ends the ceremony.
+    let twisted = Fault::of(Check::PrecommitMatch, id(SECOND));
     all.push(forge::changed(&setup.identity(1), precommits[1].as_bytes(), |body| body[48] ^= 1));
-    assert_eq!(audited(&all).refusal(), Some(Fault::of(Check::PrecommitMatch, id(SECOND))));
+    let report = audited(&all);
+    assert_eq!((report.refusal(), report.evidence), (None, vec![twisted]));
+    let without = |left_out: &[u8]| all.iter().filter(|file| *file != left_out).cloned().collect::<Vec<_>>();
+    assert_eq!(audited(&without(precommits[1].as_bytes())).refusal(), Some(twisted));
+    let certify = all.iter().find(|file| file.starts_with(b"AGDKG1R2")).unwrap();
+    assert_eq!(audited(&without(certify)).refusal(), Some(twisted));
 }

@@ -108,6 +108,7 @@ pub(super) fn verify(arguments: &VerifyArguments, printer: &Printer) -> Result<E
     let plan = super::chosen_plan(&found, &arguments.which)?;
     let collection = Collection::of(plan, &found.blobs);
     let plan = &collection.plan;
+    super::show_late(&collection, &found, printer);
     show_twice(&collection, printer);
     let made = assembled(&collection).map_err(|error| {
         let failure = Failure::ceremony(&error, Some(plan));

@@ -1,10 +1,10 @@
 //! `dvkey ceremony audit`: a ceremony replayed from its public files, one line for each numbered check.
 
 use dvkey_ceremony::auditor::Finding;
-use dvkey_ceremony::fault::Check;
+use dvkey_ceremony::fault::{Check, Culprit, Fault};
 use serde::Serialize;
 
-use super::{chosen_plan, failed, folded, gathered, show_aside, warn};
+use super::{chosen_plan, failed, folded, gathered, show_aside, show_late, warn};
 use crate::cli::args::ceremony::AuditArguments;
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
@@ -34,6 +34,7 @@ struct JsonVerdict {
     plan: Option<String>,
     refused_by: Option<String>,
     strays: usize,
+    evidence_against: Vec<u64>,
     validators: Vec<String>,
 }
 
@@ -49,6 +50,8 @@ pub(super) fn run(arguments: &AuditArguments, printer: &Printer) -> Result<Exit,
     };
     let audit = judging::audit(&found, chosen.as_ref(), which.waivers()).map_err(|error| failed(&error))?;
     let refusal = audit.refusal();
+    let is_late = |check| audit.evidence.iter().any(|fault| fault.check == check);
+    let told = |check| if is_late(check) { title_of_late(check) } else { title(check) };
     for (check, finding) in &audit.findings {
         let (word, shown) = match finding {
             Finding::Holds => ("holds", tone(Tone::Good, "ok  ")),
@@ -58,12 +61,12 @@ pub(super) fn run(arguments: &AuditArguments, printer: &Printer) -> Result<Exit,
         printer.object(&JsonFinding {
             schema: "dvkey.ceremony-audit/1",
             check: format!("C-{:02}", check.number()),
-            title: title(*check),
+            title: told(*check),
             finding: word,
             code: matches!(finding, Finding::Refuses(_)).then(|| check.code().to_string()),
         });
         if !printer.json() {
-            printer.result(&format!("C-{:02}  {shown}{}", check.number(), title(*check)));
+            printer.result(&format!("C-{:02}  {shown}{}", check.number(), told(*check)));
         }
     }
     let plan = audit.plan.as_ref();
@@ -75,6 +78,7 @@ pub(super) fn run(arguments: &AuditArguments, printer: &Printer) -> Result<Exit,
             plan: plan.map(|plan| hex::encode(plan.hash())),
             refused_by: refusal.map(|fault| format!("C-{:02}", fault.check.number())),
             strays: audit.strays.len(),
+            evidence_against: audit.evidence.iter().filter_map(culprit).collect(),
             validators: keys.collect(),
         });
     }
@@ -82,6 +86,9 @@ pub(super) fn run(arguments: &AuditArguments, printer: &Printer) -> Result<Exit,
         printer.message(&format!("left alone: {} of this plan that cannot be read", count(audit.strays.len(), "file")));
     }
     let Some(fault) = refusal else {
+        if let Some(plan) = plan.filter(|_| !audit.evidence.is_empty()) {
+            show_late(&Collection::of(plan.clone(), &found.blobs), &found, printer);
+        }
         if let (Some(plan), Some(made), false) = (plan, &audit.assembled, printer.json()) {
             let (t, n) = (plan.threshold().t(), plan.threshold().n());
             let keys = count(made.validators.len(), "key");
@@ -105,6 +112,21 @@ pub(super) fn run(arguments: &AuditArguments, printer: &Printer) -> Result<Exit,
         }
         None => failure,
     })
+}
+
+fn culprit(fault: &Fault) -> Option<u64> {
+    match fault.culprit {
+        Culprit::Participant(id) => Some(id.get()),
+        _ => None,
+    }
+}
+
+/// What holds where somebody signed another file after everybody had certified.
+fn title_of_late(check: Check) -> &'static str {
+    match check {
+        Check::DealTwice => "of two deals of one sender, everybody certified the same",
+        _ => "every deal is one that was committed to, and another commitment came late",
+    }
 }
 
 /// What holds when a check does not refuse.

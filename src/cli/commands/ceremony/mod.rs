@@ -19,7 +19,9 @@ mod unlock;
 use std::path::{Path, PathBuf};
 
 use dvkey_ceremony::Identifier;
+use dvkey_ceremony::agdkg::bundle::Bundle;
 use dvkey_ceremony::agdkg::plan::{Plan, Waivers};
+use dvkey_ceremony::fault::{Check, Culprit};
 use serde::Serialize;
 
 use crate::cli::args::ceremony::{CeremonyCommand, IdentityCommand, PlanCommand, ProofsCommand, WhichPlan};
@@ -33,9 +35,9 @@ use crate::format::ceremony_file::CeremonyFile;
 use crate::store::ceremony_dir::{self, hand_over};
 use crate::store::read::{Source, exists, read_bounded};
 use crate::workflow::ceremony::CeremonyError;
-use crate::workflow::ceremony::collection::Collection;
+use crate::workflow::ceremony::collection::{Collection, End};
 use crate::workflow::ceremony::folder::the_plan;
-use crate::workflow::ceremony::gather::{Aside, Gathered, gather};
+use crate::workflow::ceremony::gather::{Aside, Blob, Gathered, gather};
 use step::Goal;
 
 pub(in crate::cli) fn run(command: &CeremonyCommand, printer: &Printer) -> Result<Exit, Failure> {
@@ -85,7 +87,37 @@ fn collected(paths: &[PathBuf], which: &WhichPlan, printer: &Printer) -> Result<
     let found = gathered(paths)?;
     show_aside(&found.aside, printer);
     let plan = chosen_plan(&found, which)?;
-    Ok(Collection::of(plan, &found.blobs))
+    let collection = Collection::of(plan, &found.blobs);
+    show_late(&collection, &found, printer);
+    Ok(collection)
+}
+
+/// What files prove against somebody, too late to undo a complete certificate, and which files these are.
+fn show_late(collection: &Collection, found: &Gathered, printer: &Printer) {
+    for end in collection.late() {
+        let files = Bundle::parse(&end.evidence).unwrap_or_default();
+        let proves =
+            |blob: &&Blob| [&files.deals, &files.precommits].into_iter().flatten().any(|one| *one == blob.bytes);
+        let origins = found.blobs.iter().filter(proves).map(|blob| blob.origin.clone());
+        warn(&late(&end, &collection.plan, &origins.collect::<Vec<_>>()), printer);
+    }
+}
+
+/// The same in words.
+fn late(end: &End, plan: &Plan, files: &[String]) -> String {
+    let who = match end.fault.culprit {
+        Culprit::Participant(id) => named(Some(plan), id),
+        _ => "somebody".to_owned(),
+    };
+    let what = match end.fault.check {
+        Check::DealTwice => "signed two different deals (C-34, E10)",
+        _ => "committed to another deal, too (C-29, E11)",
+    };
+    let files: Vec<_> = files.iter().map(|file| printable(file)).collect();
+    format!(
+        "{who} {what}. Everybody certified one and the same, which stands: nothing is undone by what is signed later.          Keep the proof, and ask {who} why: {}",
+        files.join(", ")
+    )
 }
 
 /// The plan that was named, or the only one that there is.

@@ -4,7 +4,7 @@ use dvkey_ceremony::Identifier;
 use dvkey_ceremony::agdkg::journal::Journal;
 use serde::Serialize;
 
-use super::{chosen_plan, gathered, numbers, show_aside, show_twice};
+use super::{chosen_plan, gathered, numbers, show_aside, show_late, show_twice};
 use crate::cli::args::ceremony::StatusArguments;
 use crate::cli::exit::Exit;
 use crate::cli::report::{Failure, all_named};
@@ -28,6 +28,7 @@ struct JsonStatus {
     missing_certifies: Vec<u64>,
     certified_other_deals: Vec<u64>,
     open_complaints: Vec<u64>,
+    two_deals: Vec<u64>,
     complete: bool,
     ended_by: Option<String>,
 }
@@ -65,6 +66,7 @@ pub(super) fn run(arguments: &StatusArguments, printer: &Printer) -> Result<Exit
         None => chosen_plan(&found, &arguments.which)?,
     };
     let collection = Collection::of(plan, &found.blobs);
+    show_late(&collection, &found, printer);
     show(&collection, printer);
     show_twice(&collection, printer);
     Ok(Exit::Done)
@@ -116,6 +118,7 @@ pub(super) fn show(collection: &Collection, printer: &Printer) {
             missing_certifies: numbers(&certify),
             certified_other_deals: numbers(&others),
             open_complaints: open.iter().map(|complaint| complaint.complainer().get()).collect(),
+            two_deals: collection.equivocations.keys().map(|id| id.get()).collect(),
             complete: [&pre, &deal, &certify, &others].into_iter().all(Vec::is_empty)
                 && open.is_empty()
                 && end.is_none(),

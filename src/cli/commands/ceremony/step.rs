@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::plan::{accept_in, one_new_plan};
 use super::unlock::{keystore_password, operator_key, root};
-use super::{carry::carry, failed, folded, numbers, say, show_twice, taken::show, warn};
+use super::{carry::carry, failed, folded, late, numbers, say, show_twice, taken::show, warn};
 use crate::cli::args::ceremony::StepArguments;
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
@@ -152,14 +152,8 @@ impl Run<'_> {
         if goal == Goal::Complain {
             return self.complain();
         }
-        match self.folder.must_go_on() {
-            // Once everybody certified, and all of it was verified, nothing can undo it.
-            Err(CeremonyError::Ended(end)) if self.folder.events().contains(&Event::Finished) => {
-                let failure = Failure::ceremony(&CeremonyError::Ended(end), self.plan());
-                warn(&format!("{}; the ceremony was finished before", failure.headline), self.printer);
-            }
-            gone => gone.map_err(|error| self.failed(&error))?,
-        }
+        self.show_late()?;
+        self.folder.must_go_on().map_err(|error| self.failed(&error))?;
         if let Some(ending) = self.deal()? {
             return Ok(ending);
         }
@@ -302,6 +296,7 @@ impl Run<'_> {
         if self.folder.events().contains(&Event::Finished) && !self.wants_keystores() {
             return Ok(Ending::Done("finished"));
         }
+        self.folder.must_be_as_certified().map_err(|error| self.failed(&error))?;
         self.root()?;
         let (collection, Some(root)) = (self.ceremony()?, &self.root) else { return Err(Failure::bug()) };
         let plan = collection.plan.clone();
@@ -384,6 +379,18 @@ impl Run<'_> {
                 let about = named(Some(&collection.plan), complaint.accused());
                 warn(&format!("{who} complains about {about} without reason; ask why"), self.printer);
             }
+        }
+        Ok(())
+    }
+
+    /// What came too late to end the ceremony: told, with the files that prove it.
+    fn show_late(&self) -> Result<(), Failure> {
+        let Some(collection) = self.folder.collection() else { return Ok(()) };
+        for end in collection.late() {
+            let written = self.folder.export_evidence(&end).map_err(|error| failed(&error))?;
+            let outbox = self.folder.dir().outbox();
+            let proof = written.map(|name| outbox.join(name).display().to_string());
+            warn(&late(&end, &collection.plan, &proof.into_iter().collect::<Vec<_>>()), self.printer);
         }
         Ok(())
     }
