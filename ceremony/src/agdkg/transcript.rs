@@ -229,7 +229,9 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    fn new(plan: &Plan, transcript: [u8; 32], validators: Vec<ValidatorKeys>) -> Self {
+    /// What these keys come to, with the root of the tree over them. Whether they are any ceremony's, certify files show.
+    #[must_use]
+    pub fn new(plan: &Plan, transcript: [u8; 32], validators: Vec<ValidatorKeys>) -> Self {
         let leaves: Vec<_> = (0u16..).zip(&validators).map(|(v, keys)| leaf(plan, v, keys)).collect();
         Self { transcript, root: tree_root(leaves), validators }
     }

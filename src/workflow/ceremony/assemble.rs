@@ -46,7 +46,7 @@ pub const PUBLIC_BUNDLE: &str = "ceremony.public.bn";
 /// What was made, for people.
 pub const REPORT: &str = "report.txt";
 /// The largest output that is read back at once.
-const MOST_BYTES: u64 = 512 << 20;
+pub(super) const MOST_BYTES: u64 = 512 << 20;
 
 /// What a person may override of an accepted plan was decided when it was accepted.
 const DECIDED: Waivers = Waivers { two_quorums: true, unbound_operators: true };
@@ -332,7 +332,9 @@ fn judge_all(
         let nonce = results.nonce.and_then(|nonce| Nonce::try_from(nonce).ok());
         let expected = Expected { nonce, operators: operators.as_ref().map(|(list, _)| list), ..base };
         let beside = named(provenance::FILE_NAME).map(|claims| Beside {
-            claims: Claims::parse(claims).map_err(|_| Unclear),
+            claims: Some(Claims::parse(claims).map_err(|_| Unclear)),
+            // Both bundles are audited below.
+            bundled: None,
             name: KEYSHARES.to_owned(),
             sha256: Sha256Digest::of(bytes).to_string(),
         });

@@ -10,6 +10,7 @@
 //! | [`walks`] | pre-commit, deal, certify, complain |
 //! | [`assemble`] | deposit data, keyshares, proofs, certificate, bundles, judged from disk |
 //! | [`finish`] | a participant's own shares |
+//! | [`described`] | what lies beside the results, compared with what the ceremony makes |
 //! | [`judging`] | audits, verdicts and comparisons from public files |
 //! | [`proofs`] | operators' proofs, made after the ceremony |
 //! | `provenance` | what the keyshares were made for, and from what |
@@ -18,6 +19,7 @@
 
 pub mod assemble;
 pub mod collection;
+pub mod described;
 pub mod draft;
 pub mod finish;
 pub mod folder;

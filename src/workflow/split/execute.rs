@@ -185,7 +185,8 @@ fn write(plan: &Plan, made: &[Made], ports: Ports<'_>) -> Result<Done, ExecuteEr
     }
     // Once more with the provenance beside it: the two files must agree.
     let beside = Beside {
-        claims: provenance::Claims::parse(&read_description).map_err(|_| Unclear),
+        claims: Some(provenance::Claims::parse(&read_description).map_err(|_| Unclear)),
+        bundled: None,
         name: KEYSHARES_FILE.to_owned(),
         sha256: Sha256Digest::of(&read_back).to_string(),
     };

@@ -8,6 +8,7 @@ use dvkey_ceremony::{Address, Nonce, OperatorId, PublicKey};
 use super::ceremony::FolderReason;
 use super::deposit::{DepositLine, DepositReason};
 use super::proofs::ProofReason;
+use super::signed::CeremonyReason;
 use crate::format::deposit;
 use crate::format::keyshares::{self, ItemError};
 use crate::format::network::Network;
@@ -56,6 +57,8 @@ pub enum Check {
     Provenance,
     /// Each sealed share opens to its share key: only the operators can tell.
     Opens,
+    /// The ceremony whose bundle lies beside the file made these keys, for this owner and these nonces.
+    Ceremony,
     /// Every deposit has the fields of the format.
     DepositStructure,
     /// There is a deposit, and as many as asked for.
@@ -112,7 +115,7 @@ pub enum Check {
 
 impl Check {
     /// All checks, in the order in which they are made and shown.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::Structure,
         Self::Count,
         Self::ValidatorKey,
@@ -132,6 +135,7 @@ impl Check {
         Self::Network,
         Self::Provenance,
         Self::Opens,
+        Self::Ceremony,
         Self::DepositStructure,
         Self::DepositCount,
         Self::DepositKey,
@@ -183,6 +187,7 @@ impl Check {
             Self::Network => "K17",
             Self::Provenance => "K18",
             Self::Opens => "K19",
+            Self::Ceremony => "K20",
             Self::DepositStructure => "D01",
             Self::DepositCount => "D02",
             Self::DepositKey => "D03",
@@ -235,6 +240,7 @@ impl Check {
             Self::Network => "the network",
             Self::Provenance => "provenance.json describes this very file",
             Self::Opens => "every sealed share opens to its share key",
+            Self::Ceremony => "the ceremony whose bundle lies beside it made it",
             Self::DepositStructure => "every deposit has the fields of the format",
             Self::DepositCount => "the number of deposits",
             Self::DepositKey => "the validator public key is a point of the group",
@@ -445,6 +451,9 @@ pub enum Reason {
     /// The provenance is about another file of this name.
     #[error("provenance.json describes another content of {0}")]
     OtherContent(String),
+    /// Something about the ceremony whose bundle lies beside it.
+    #[error(transparent)]
+    Signed(#[from] CeremonyReason),
     /// Something about a deposit.
     #[error(transparent)]
     Deposit(#[from] DepositReason),

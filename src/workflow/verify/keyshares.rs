@@ -8,6 +8,7 @@ use dvkey_ceremony::{Address, Gwei, Nonce, OperatorId, OwnerNonce, PublicKey, Sh
 
 use super::check::{Check, Reason, Report, SameAs, Subject, Unknown, ValidatorLine, Verdict};
 use super::deposit::Withdrawal;
+use super::signed::{self, Bundled, CeremonyReason};
 use super::tally::{Outcome, Results};
 use crate::crypto::operator_key::{SEALED_BYTES, is_zero_or_one};
 use crate::format::keyshares::{Item, KeysharesFile, SharesData, shares_data_length};
@@ -45,11 +46,13 @@ impl Expected<'_> {
     }
 }
 
-/// The provenance that lies beside a file.
+/// The provenance and the ceremony's bundle that lie beside a file.
 #[derive(Clone, Debug)]
 pub struct Beside {
-    /// What it says.
-    pub claims: Result<Claims, Unclear>,
+    /// What the provenance says, if there is one.
+    pub claims: Option<Result<Claims, Unclear>>,
+    /// What the bundle says, if there is one, or why it cannot be read.
+    pub bundled: Option<Result<Bundled, String>>,
     /// The name of the file that is judged.
     pub name: String,
     /// The SHA-256 of that file, in hexadecimal.
@@ -79,7 +82,11 @@ pub fn judge(file: &KeysharesFile, expected: &Expected<'_>, beside: Option<&Besi
     duplicates(&validators, &mut results);
     strangers(file, &validators, &mut results);
     let owner = across_items(file, expected, &keys, &mut results);
-    let network = network(expected, beside, owner, &validators, &mut results);
+    let signed = beside.and_then(|beside| {
+        let is_ours = beside.name == OWN_NAME;
+        signed::compare(file, beside.bundled.as_ref()?, is_ours, owner, &validators, &mut results)
+    });
+    let network = network(expected, beside, signed, owner, &validators, &mut results);
     let validator_count = validators.len();
     results.unknown(Check::Opens, Unknown::NeedsOperatorKeys);
     results.settle(&BLOCKED, validator_count);
@@ -105,7 +112,7 @@ impl Report {
         let mut results = Results::of(self.checks);
         results.forget(Check::Network);
         results.forget(Check::Provenance);
-        let network = network(expected, Some(beside), self.owner, &self.validators, &mut results);
+        let network = network(expected, Some(beside), None, self.owner, &self.validators, &mut results);
         Self { verdict: verdict(&results), checks: results.into_checks(), network, ..self }
     }
 }
@@ -603,15 +610,17 @@ fn contradiction(claims: &Claims, owner: Option<Address>, validators: &[Validato
     None
 }
 
-/// Compares the provenance with the file and with the network asked for. Returns the network that it names.
+/// Compares the provenance with the file, with the plan that a ceremony's participants signed, and with the network asked
+/// for. Returns the network.
 fn network(
     expected: &Expected<'_>,
     beside: Option<&Beside>,
+    signed: Option<Network>,
     owner: Option<Address>,
     validators: &[ValidatorLine],
     results: &mut Results,
 ) -> Option<String> {
-    let claims = match beside.map(|beside| (&beside.claims, beside)) {
+    let claims = match beside.and_then(|beside| Some((beside.claims.as_ref()?, beside))) {
         None => None,
         Some((Err(Unclear), _)) => {
             results.unknown(Check::Provenance, Unknown::ProvenanceUnclear);
@@ -638,23 +647,30 @@ fn network(
             None => None,
         },
     };
-    let Some(claims) = claims else {
+    let Some(named) = signed.map(|network| network.name().to_owned()).or(claims.map(|claims| claims.network.clone()))
+    else {
         if expected.network.is_some() {
             results.unknown(Check::Network, Unknown::NoNetwork);
         }
         return None;
     };
-    let consistent = claims.network.parse::<Network>().is_ok_and(|network| {
-        network.chain_id() == claims.chain_id && network.ssv_contract().eq_ignore_ascii_case(&claims.contract)
+    let consistent = claims.is_none_or(|claims| {
+        claims.network.parse::<Network>().is_ok_and(|network| {
+            network.chain_id() == claims.chain_id && network.ssv_contract().eq_ignore_ascii_case(&claims.contract)
+        })
     });
-    match expected.network {
-        _ if !consistent => {
+    match (expected.network, claims, signed) {
+        (_, Some(claims), _) if !consistent => {
             results.failed(Check::Network, None, Reason::NetworkContradiction(claims.network.clone()));
         }
-        Some(wanted) if wanted.name() != claims.network => {
-            results.failed(Check::Network, None, Reason::NetworkDiffers { found: claims.network.clone(), wanted });
+        (_, Some(claims), Some(signed)) if claims.network != signed.name() => {
+            let named = claims.network.clone();
+            results.failed(Check::Network, None, CeremonyReason::OtherNetwork { named, signed });
+        }
+        (Some(wanted), ..) if wanted.name() != named => {
+            results.failed(Check::Network, None, Reason::NetworkDiffers { found: named.clone(), wanted });
         }
         _ => results.held(Check::Network),
     }
-    Some(claims.network.clone())
+    Some(named)
 }

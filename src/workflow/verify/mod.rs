@@ -6,6 +6,7 @@ pub mod check;
 pub mod deposit;
 pub mod keyshares;
 pub mod proofs;
+pub mod signed;
 mod tally;
 
 use std::collections::BTreeSet;
@@ -28,6 +29,7 @@ use ceremony::Ceremony;
 use check::{Report, Verdict};
 use keyshares::{Beside, Expected, Unclear};
 use proofs::Company;
+use signed::Bundled;
 
 /// What was found at one path.
 #[derive(Debug, Default)]
@@ -131,7 +133,7 @@ pub fn verify(paths: &[PathBuf], proofs: Option<&Path>, expected: &Expected<'_>,
     let judge = |found: &Found, company: &Company<'_>| {
         let outcome = match &found.seen {
             Seen::CannotJudge(why) => Outcome::CannotJudge(why.clone()),
-            Seen::Keyshares(file, beside) => judged(keyshares::judge(file, expected, beside.as_ref(), jobs)),
+            Seen::Keyshares(file, beside) => judged(keyshares::judge(file, expected, beside.as_deref(), jobs)),
             Seen::Deposits(file) => judged(deposit::judge(file, expected, jobs)),
             Seen::Proofs(file) => judged(proofs::judge(file, company, expected, jobs)),
             Seen::Ceremony(ceremony) => judged(ceremony.judge(expected, jobs)),
@@ -165,7 +167,7 @@ struct Found {
 
 enum Seen {
     CannotJudge(CannotJudge),
-    Keyshares(Box<KeysharesFile>, Option<Beside>),
+    Keyshares(Box<KeysharesFile>, Option<Box<Beside>>),
     Deposits(DepositFile),
     Proofs(ProofsFile),
     Ceremony(Box<Ceremony>),
@@ -300,13 +302,13 @@ fn look_at_bytes(bytes: &[u8], path: &Path) -> Result<Seen, CannotJudge> {
         Kind::Proofs => Seen::Proofs(ProofsFile::from_json(&document).map_err(|_| other())?),
         _ => {
             let file = KeysharesFile::from_json(&document, mark).map_err(|_| other())?;
-            Seen::Keyshares(Box::new(file), provenance_beside(path, bytes))
+            Seen::Keyshares(Box::new(file), beside(path, bytes).map(Box::new))
         }
     })
 }
 
-/// Reads the provenance in the same folder, if there is one.
-pub(crate) fn provenance_beside(path: &Path, bytes: &[u8]) -> Option<Beside> {
+/// Reads the provenance and the ceremony's bundle in the same folder, if there are such.
+pub(crate) fn beside(path: &Path, bytes: &[u8]) -> Option<Beside> {
     let name = path.file_name()?.to_str()?.to_owned();
     if Source::from_arg(path) == Source::Stdin {
         return None;
@@ -314,10 +316,14 @@ pub(crate) fn provenance_beside(path: &Path, bytes: &[u8]) -> Option<Beside> {
     let source = Source::Path(path.with_file_name(provenance::FILE_NAME));
     let claims = match read_bounded(&source, provenance::MAX_BYTES) {
         // A file of somebody else's that happens to have the name says nothing about this one.
-        Ok(bytes) if detect(&bytes).kind.is_other_document() => return None,
-        Ok(bytes) => Claims::parse(&bytes).map_err(|_| Unclear),
-        Err(ReadError::NotFound { .. } | ReadError::IsDirectory { .. }) => return None,
-        Err(_) => Err(Unclear),
+        Ok(bytes) if detect(&bytes).kind.is_other_document() => None,
+        Ok(bytes) => Some(Claims::parse(&bytes).map_err(|_| Unclear)),
+        Err(ReadError::NotFound { .. } | ReadError::IsDirectory { .. }) => None,
+        Err(_) => Some(Err(Unclear)),
     };
-    Some(Beside { claims, name, sha256: Sha256Digest::of(bytes).to_string() })
+    let bundled = Bundled::in_folder(path.parent().unwrap_or(Path::new("")));
+    if claims.is_none() && bundled.is_none() {
+        return None;
+    }
+    Some(Beside { claims, bundled, name, sha256: Sha256Digest::of(bytes).to_string() })
 }

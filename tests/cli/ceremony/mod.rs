@@ -5,6 +5,7 @@ mod again;
 mod cheats;
 mod consent;
 mod crash;
+mod edited;
 mod faces;
 mod late;
 mod leaks;

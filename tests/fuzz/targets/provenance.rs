@@ -65,7 +65,12 @@ fn beside(claims: &Claims) {
     // Judging takes time: only claims about the file's name have a say.
     let names: Vec<_> = claims.outputs.iter().filter(|(name, _)| name.contains("keyshares")).collect();
     let Some((name, described)) = names.first() else { return };
-    let beside = Beside { claims: Ok(claims.clone()), name: name.clone(), sha256: sha256.clone() };
+    let beside = Beside {
+        claims: Some(Ok(claims.clone())),
+        bundled: None,
+        name: name.clone(),
+        sha256: sha256.clone(),
+    };
     for network in [None, Some(Network::Hoodi)] {
         let expected = Expected { network, ..Expected::default() };
         let report = judge(file, &expected, Some(&beside), 1);

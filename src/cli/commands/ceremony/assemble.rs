@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dvkey_ceremony::Address;
+use dvkey_ceremony::agdkg::bundle::Bundle;
 use dvkey_ceremony::agdkg::outputs::Assembled;
 use dvkey_ceremony::agdkg::plan::Plan;
 use serde::Serialize;
@@ -20,9 +21,13 @@ use crate::crypto::operator_key::OperatorPublicKey;
 use crate::format::ceremony_file::{CeremonyFile, short};
 use crate::format::detect::{Kind, detect};
 use crate::format::network::Network;
+use crate::format::provenance;
 use crate::store::read::{EntryKind, Source, list_dir, read_bounded};
-use crate::workflow::ceremony::assemble::{BUNDLE, KEYSHARES, PROOFS, PUBLIC_BUNDLE, is_written, results, write};
+use crate::workflow::ceremony::assemble::{
+    BUNDLE, CERTIFICATE, KEYSHARES, PROOFS, PUBLIC_BUNDLE, REPORT, is_written, results, write,
+};
 use crate::workflow::ceremony::collection::Collection;
+use crate::workflow::ceremony::described::{Likeness, compare};
 use crate::workflow::ceremony::judging::{assembled, outputs_of};
 use crate::workflow::ceremony::network_of;
 use crate::workflow::ceremony::rehearse::explains_itself;
@@ -129,7 +134,7 @@ pub(super) fn verify(arguments: &VerifyArguments, printer: &Printer) -> Result<E
         ),
     });
     expected(arguments, plan, &mut lines)?;
-    beside(plan, &made, arguments, &mut lines)?;
+    beside(&collection, &made, arguments, &mut lines, printer)?;
     let valid = lines.iter().all(|(_, result)| result.is_ok());
     let words = made.certificate.words();
     if printer.json() {
@@ -237,21 +242,51 @@ fn expected(arguments: &VerifyArguments, plan: &Plan, lines: &mut Vec<Line>) -> 
 
 /// The files beside the bundle: each must be, byte for byte, what the ceremony makes. What a file is called means nothing; a
 /// browser, or somebody with intentions, calls it something else.
-fn beside(plan: &Plan, made: &Assembled, arguments: &VerifyArguments, lines: &mut Vec<Line>) -> Result<(), Failure> {
+fn beside(
+    collection: &Collection,
+    made: &Assembled,
+    arguments: &VerifyArguments,
+    lines: &mut Vec<Line>,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    let plan = &collection.plan;
     let nonces: Vec<Option<u64>> = match (arguments.nonce, plan.ssv()) {
         (None, Some(ssv)) => (0..u64::from(ssv.nonce_window)).map(|more| ssv.first_nonce.checked_add(more)).collect(),
         (nonce, _) => vec![nonce],
     };
     let mut all = Vec::with_capacity(nonces.len());
-    for nonce in nonces {
-        all.push((nonce, outputs_of(plan, made, nonce).map_err(|error| failed(&error))?));
+    for nonce in nonces.iter().copied() {
+        let mut files = outputs_of(plan, made, nonce).map_err(|error| failed(&error))?;
+        files.push((CERTIFICATE.to_owned(), made.certificate.as_bytes().to_vec()));
+        all.push((nonce, files));
     }
     let has_proofs = all.iter().flat_map(|(_, files)| files).any(|(name, _)| name == PROOFS);
     let mut there = Vec::new();
     arguments.paths.iter().for_each(|path| files_below(path, FOLDERS_DEEP, &mut there));
     for (name, path) in there {
-        let read = read_bounded(&Source::Path(path), CeremonyFile::Bundle.most_bytes());
-        let named = name == KEYSHARES || name == PROOFS || name.starts_with("deposit_data");
+        let read = read_bounded(&Source::Path(path.clone()), CeremonyFile::Bundle.most_bytes());
+        if let (provenance::FILE_NAME | REPORT, Ok(found)) = (name.as_str(), &read) {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            let likeness = compare(collection, made, &nonces, folder, &name, found).map_err(|error| failed(&error))?;
+            let result = match likeness {
+                Likeness::Same => Ok(()),
+                Likeness::Differs(what) => Err(format!("it was changed; it says something else: {what}")),
+                Likeness::OtherVersion(version) => {
+                    say(&format!("{name} was written by dvkey {}, and is not compared", printable(&version)), printer);
+                    continue;
+                }
+            };
+            lines.push((format!("{name} says what the ceremony says"), result));
+            continue;
+        }
+        if let (BUNDLE | PUBLIC_BUNDLE, Ok(found)) = (name.as_str(), &read) {
+            let is_it = Bundle::parse(found).is_ok_and(|bundle| bundle.plans == [plan.as_bytes()]);
+            let result = if is_it { Ok(()) } else { Err("it is damaged, or another ceremony's".to_owned()) };
+            lines.push((format!("{name} is a bundle of this ceremony"), result));
+            continue;
+        }
+        let results = [KEYSHARES, PROOFS, CERTIFICATE];
+        let named = results.contains(&name.as_str()) || name.starts_with("deposit_data");
         let kind = read.as_ref().map_or(Kind::Binary, |bytes| detect(bytes).kind);
         if !named && !matches!(kind, Kind::Keyshares | Kind::DepositData | Kind::Proofs) {
             continue;

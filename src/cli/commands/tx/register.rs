@@ -20,7 +20,7 @@ use crate::format::operators;
 use crate::format::watermark::is_nobody;
 use crate::workflow::payload::preflight::VALIDATOR_LIMIT;
 use crate::workflow::payload::register::{Plan, Request, choose};
-use crate::workflow::verify::provenance_beside;
+use crate::workflow::verify::beside;
 
 pub(super) fn run(arguments: &RegisterArguments, printer: &Printer) -> Result<Exit, Failure> {
     let path = &arguments.keyshares;
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &RegisterArguments, printer: &Printer) -> Result<Ex
     let document = json::parse(&bytes).map_err(|error| broken(error.to_string()))?;
     let file = KeysharesFile::from_json(&document, json::has_byte_order_mark(&bytes))
         .map_err(|error| broken(error.to_string()))?;
-    let beside = provenance_beside(path, &bytes);
+    let beside = beside(path, &bytes);
 
     let states = match &arguments.operators {
         Some(path) => {
