@@ -113,6 +113,19 @@ pub fn sent_name(plan: &[u8; 32], kind: CeremonyFile, id: u64) -> String {
     format!("{}-{}-{id}.{EXTENSION}", short(plan), kind.stem())
 }
 
+/// `card-<label>-<digest>.agdkg`: how a card in an outbox is called, so that those of several people can lie in one folder. A
+/// label that not every file system takes is left out.
+#[must_use]
+pub fn card_name(label: &str, bytes: &[u8]) -> String {
+    let digest = Sha256Digest::of(bytes).to_string();
+    let digest = digest.get(..8).unwrap_or_default();
+    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    match !label.is_empty() && label.len() <= 32 && label.bytes().all(is_safe) {
+        true => format!("card-{label}-{digest}.{EXTENSION}"),
+        false => format!("card-{digest}.{EXTENSION}"),
+    }
+}
+
 /// `<kind>-<digest>.agdkg`: how a file is kept. The same content has the same name.
 #[must_use]
 pub fn kept_name(kind: CeremonyFile, bytes: &[u8]) -> String {
@@ -147,6 +160,10 @@ mod tests {
         assert_eq!(CeremonyFile::of(b"agdkg1pl"), None);
         let name = kept_name(CeremonyFile::Deal, b"x");
         assert_eq!(name, "deal-2d711642b726b044.agdkg");
+        assert_eq!(card_name("Ann_2", b"x"), "card-Ann_2-2d711642.agdkg");
+        for label in ["", "../ann", "Änn", "a b", &"x".repeat(33)] {
+            assert_eq!(card_name(label, b"x"), "card-2d711642.agdkg");
+        }
         assert_eq!(sent_name(&[0xab; 32], CeremonyFile::Certify, 12), "abababab-certify-12.agdkg");
     }
 }

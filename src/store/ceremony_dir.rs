@@ -206,6 +206,22 @@ impl CeremonyDir {
         self.put(&self.outbox, name, bytes)
     }
 
+    /// Takes a file out of the outbox.
+    ///
+    /// # Errors
+    /// [`CeremonyDirError`].
+    pub fn withdraw(&self, name: &str) -> Result<(), CeremonyDirError> {
+        Ok(self.outbox.remove(name)?)
+    }
+
+    /// Keeps a file no longer.
+    ///
+    /// # Errors
+    /// [`CeremonyDirError`].
+    pub fn drop_kept(&self, name: &str) -> Result<(), CeremonyDirError> {
+        Ok(self.kept.remove(name)?)
+    }
+
     /// For tests: after so many more writes the disk is full.
     pub fn fail_after(&self, writes: usize) {
         self.writes_left.set(Some(writes));

@@ -142,6 +142,18 @@ impl WorkDir {
         }
     }
 
+    /// Removes a file. One that is not there is no error.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn remove(&self, name: &str) -> Result<(), WriteError> {
+        match unlinkat(&self.dir.fd, name, AtFlags::empty()) {
+            Ok(()) => self.dir.sync(),
+            Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(WriteError::from_errno(&self.dir.path.join(name), errno)),
+        }
+    }
+
     /// Writes `bytes` aside, durably, to become `name`.
     ///
     /// # Errors

@@ -13,11 +13,11 @@ use dvkey_ceremony::{Identifier, SecretBytes};
 
 use super::collection::{Collection, End, Taken};
 use super::gather::{Aside, Blob, Gathered, gather_if_there, gather_kept};
-use super::identity::card_name;
 use super::{CeremonyError, Missing};
 use crate::crypto::ceremony_rsa::CeremonyRsa;
-use crate::format::ceremony_file::{CeremonyFile, kept_name, sent_name, short};
+use crate::format::ceremony_file::{CeremonyFile, card_name, kept_name, sent_name, short};
 use crate::store::ceremony_dir::CeremonyDir;
+use crate::store::read::{EntryKind, list_dir};
 
 /// What a person accepted stays accepted: the waivers were decided then.
 const DECIDED: Waivers = Waivers { two_quorums: true, unbound_operators: true };
@@ -112,14 +112,30 @@ impl Folder {
     #[must_use]
     pub fn bound_card(&self, identity: &Identity, plan: &Plan) -> Option<Card> {
         let bound = |card: &&Card| identity.owns(card) && card.binding().is_some();
-        let out = gather_if_there(&[self.dir.outbox().join(card_name())]);
-        let out: Vec<_> = out.blobs.iter().filter_map(|blob| Card::parse(&blob.bytes, &CeremonyRsa).ok()).collect();
+        let out: Vec<_> = cards_in(&self.dir.outbox()).into_iter().map(|(_, card)| card).collect();
         let last = out.iter().find(bound);
         let operator = |card: &Card| card.binding().map(|one| (one.chain_id, one.operator, one.spki.clone()));
         let same = |card: &&Card| last.is_none_or(|last| operator(last) == operator(card));
         let listed = |card: &&Card| plan.participants().iter().any(|one| one.card == **card);
         let mine = || self.cards.iter().filter(bound);
         mine().filter(same).find(listed).or(last).or_else(|| mine().next()).cloned()
+    }
+
+    /// Puts my card into the outbox, and takes those before it out: an organizer that gets two asks which is meant. They
+    /// stay among the files that are kept. Where it lies is said.
+    ///
+    /// # Errors
+    /// [`CeremonyError`].
+    pub fn export_card(&self, card: &Card) -> Result<PathBuf, CeremonyError> {
+        let name = card_name(card.label(), card.as_bytes());
+        self.dir.export(&name, card.as_bytes())?;
+        for (path, before) in cards_in(&self.dir.outbox()) {
+            let is_mine = before.sign_pk() == card.sign_pk() && before != *card;
+            if let Some(old) = path.file_name().and_then(|name| name.to_str()).filter(|_| is_mine) {
+                self.dir.withdraw(old)?;
+            }
+        }
+        Ok(self.dir.outbox().join(name))
     }
 
     /// The cards that are kept here.
@@ -411,6 +427,20 @@ impl Folder {
         // The plan is kept before the journal names it: whoever lost it gives it again.
         Ok(())
     }
+}
+
+/// The cards that lie in a folder, each with the file that holds it and nothing else, bytes or text.
+#[must_use]
+pub fn cards_in(folder: &Path) -> Vec<(PathBuf, Card)> {
+    let entries = list_dir(folder).unwrap_or_default();
+    let card = |path: PathBuf| {
+        let found = gather_if_there(std::slice::from_ref(&path));
+        match found.blobs.as_slice() {
+            [blob] if blob.kind == CeremonyFile::Card => Some((path, Card::parse(&blob.bytes, &CeremonyRsa).ok()?)),
+            _ => None,
+        }
+    };
+    entries.into_iter().filter(|entry| entry.kind == EntryKind::File).filter_map(|entry| card(entry.path)).collect()
 }
 
 /// Finds the one plan among some files.

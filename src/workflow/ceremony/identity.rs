@@ -11,7 +11,7 @@ use super::folder::Folder;
 use crate::crypto::ceremony_rsa::CeremonyRsa;
 use crate::crypto::operator_key::{OperatorKeyError, OperatorPrivateKey, OperatorPublicKey};
 use crate::crypto::random;
-use crate::format::ceremony_file::{CeremonyFile, EXTENSION};
+use crate::format::ceremony_file::CeremonyFile;
 use crate::store::ceremony_dir::CeremonyDir;
 
 /// The salt of a binding's signature, in bytes.
@@ -55,15 +55,9 @@ pub fn create(dir: CeremonyDir, root: &Root, card: &Card, new: &NewIdentity<'_>)
     }
     let mut folder = Folder::load(dir)?;
     folder.keep_own(CeremonyFile::Card, card.as_bytes())?;
-    folder.dir().export(&card_name(), card.as_bytes())?;
+    folder.export_card(card)?;
     folder.dir().write_vault(&sealed)?;
     Ok(folder)
-}
-
-/// The name of a card in an outbox.
-#[must_use]
-pub fn card_name() -> String {
-    format!("card.{EXTENSION}")
 }
 
 /// The RSA key's signature over a card's keys, made where that key lives.
@@ -93,7 +87,7 @@ pub fn is_for(card: &Card, binding: &OperatorBinding) -> bool {
     CeremonyRsa.verifies(&binding.spki, &statement, BINDING_SALT, &binding.signature)
 }
 
-/// Makes my card again with a binding, and puts it where the one before was.
+/// Makes my card again with a binding, and puts it into the outbox instead of the one before.
 ///
 /// # Errors
 /// [`CeremonyError`]: C-05 or C-06 when the binding is not for this card; [`CeremonyError::OperatorKey`] for a key that
@@ -106,6 +100,6 @@ pub fn fold(folder: &mut Folder, root: &Root, binding: &OperatorBinding) -> Resu
         folder.card(&identity).map_or((String::new(), 0), |card| (card.label().to_owned(), card.created()));
     let card = identity.card(&label, created, Some(binding), &CeremonyRsa)?;
     folder.keep_own(CeremonyFile::Card, card.as_bytes())?;
-    folder.dir().export(&card_name(), card.as_bytes())?;
+    folder.export_card(&card)?;
     Ok(card)
 }

@@ -293,12 +293,7 @@ impl Player {
     fn carry(&self, folder: &Folder, stick: &Path) -> Result<(), CeremonyError> {
         for entry in list_dir(&folder.dir().outbox())? {
             let bytes = read_bounded(&Source::Path(entry.path.clone()), CeremonyFile::Bundle.most_bytes())?;
-            // Everybody's card has the same name in its own outbox.
-            let name = match CeremonyFile::of(&bytes) {
-                Some(CeremonyFile::Card) => kept_name(CeremonyFile::Card, &bytes),
-                _ => entry.name,
-            };
-            hand_over(stick, &name, &bytes)?;
+            hand_over(stick, &entry.name, &bytes)?;
         }
         Ok(())
     }

@@ -219,14 +219,16 @@ fn my_deal(folder: &Folder, root: &Root) -> Result<(Dealt, SignedDeal), Ceremony
 }
 
 /// Notes my deal in the journal, before it is kept. A file of mine that is here, and of which the journal knows nothing,
-/// came back from others: this folder is older than that, as one from a backup is, and may have certified since.
+/// came back from others: this folder is older than that, as one from a backup is, or one made of a copied vault, and may
+/// have certified since. So is one that finds anybody's certify file, for which my deal was needed.
 fn note_deal(folder: &mut Folder, deal: &SignedDeal) -> Result<(), CeremonyError> {
     let me = deal.sender();
     let noted = folder.events().iter().any(|event| matches!(event, Event::Dealt { .. }));
     let collection = folder.ceremony()?;
     let came_back = collection.deals.of(me).is_some()
         || collection.precommits.iter().any(|one| one.sender() == me)
-        || collection.certifies.iter().any(|one| one.sender() == me)
+        || collection.certifies.iter().next().is_some()
+        || !collection.certificates.is_empty()
         || collection.complaints.iter().any(|one| one.complainer() == me);
     if came_back && !noted {
         folder.dir().mark_restored()?;

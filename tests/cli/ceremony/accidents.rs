@@ -211,7 +211,7 @@ fn what_is_no_file_for_others_is_not_carried() {
     std::fs::write(group.at("ann/outbox/backup"), &vault).unwrap();
     std::fs::write(group.at("ann/outbox/backup.txt"), dvkey::format::armor::encode(&vault).unwrap()).unwrap();
     std::fs::write(group.at("ann/outbox/passphrase.txt"), PASSPHRASE).unwrap();
-    let card = std::fs::read(group.at("ann/outbox/card.agdkg")).unwrap();
+    let card = std::fs::read(super::card(&group.at("ann"))).unwrap();
     let notes = dvkey::format::armor::encode(&card).unwrap() + PASSPHRASE;
     std::fs::write(group.at("ann/outbox/notes.txt"), notes).unwrap();
     std::fs::create_dir(group.at("ann/outbox/photos")).unwrap();

@@ -137,6 +137,15 @@ impl Said {
     }
 }
 
+/// The one card in somebody's outbox.
+pub(crate) fn card(folder: &Path) -> PathBuf {
+    let is_card = |path: &&PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("card-");
+    let found = tree(&folder.join("outbox"));
+    let cards: Vec<_> = found.keys().filter(is_card).collect();
+    assert_eq!(cards.len(), 1, "{cards:?}");
+    cards[0].clone()
+}
+
 /// Every file below a folder, but for locks.
 pub(crate) fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();

@@ -1,6 +1,6 @@
 //! Screens at 80 columns, with as many people and as long names as a plan may have; and no question asked in vain.
 
-use super::{Group, VAULT};
+use super::{Group, VAULT, card as card_of};
 
 const NAMES: [&str; 13] = [
     "Ann of the northern office, whose label fills all that it may be",
@@ -63,25 +63,55 @@ fn thirteen_people_with_long_names_fit_into_80_columns() {
 #[test]
 fn a_binding_of_another_card_is_refused_before_the_passphrase() {
     let group = Group::new(&["ann", "ben"], &[]);
-    let bind = ["identity", "bind", "ann/outbox/card.agdkg", "--operator-id", "12", "--network", "hoodi"];
+    let card = card_of(&group.at("ann"));
+    let bind = ["identity", "bind", card.to_str().unwrap(), "--operator-id", "12", "--network", "hoodi"];
     group.run(&[&bind[..], &["--key", "operator-12.pem", "--out", "for-ann.json"]].concat(), 0);
     let said = group.run(&["identity", "bind", "ben", "--binding", "for-ann.json", "--no-input"], 1);
     said.code("ceremony.plan");
     assert!(said.stderr.contains("the binding is not for the card in the outbox, ben"), "{}", said.stderr);
     group.run(&["identity", "bind", "ann", "--binding", "for-ann.json", "--no-input"], 1).code("password.missing");
     // Whoever can write on a stick can make one for a key of its own: no step takes it unasked.
-    let card = std::fs::read(group.at("ann/outbox/card.agdkg")).unwrap();
+    let before = std::fs::read(&card).unwrap();
     std::fs::copy(group.at("for-ann.json"), group.at("ann/inbox/binding.json")).unwrap();
     let said = group.run(&[&["step", "ann"][..], &VAULT].concat(), 5);
     assert!(said.stderr.contains("binds your card to operator 12, if you take it"), "{}", said.stderr);
-    assert_eq!(std::fs::read(group.at("ann/outbox/card.agdkg")).unwrap(), card);
+    assert_eq!(std::fs::read(&card).unwrap(), before);
     group.run(&[&["identity", "bind", "ann", "--binding", "for-ann.json"][..], &VAULT].concat(), 0);
+}
+
+#[test]
+fn cards_of_several_people_lie_in_one_folder_and_nobody_has_two_in_the_outbox() {
+    let group = Group::new(&["ann", "ben"], &[12, 34]);
+    std::fs::create_dir(group.at("cards")).unwrap();
+    for name in ["ann", "ben"] {
+        let card = card_of(&group.at(name));
+        assert!(
+            card.file_name().unwrap().to_str().unwrap().starts_with(&format!("card-{name}-")),
+            "{}",
+            card.display()
+        );
+        std::fs::copy(&card, group.at("cards").join(card.file_name().unwrap())).unwrap();
+    }
+    let shown = group.run(&["identity", "show", "cards"], 0).stdout;
+    assert_eq!(shown.matches("cards/card-").count(), 2, "{shown}");
+    // A folder of an earlier version, in which the card has another name, with its text beside it.
+    let old = group.at("ann/outbox/card.agdkg");
+    std::fs::rename(card_of(&group.at("ann")), &old).unwrap();
+    let text = dvkey::format::armor::encode(&std::fs::read(&old).unwrap()).unwrap();
+    std::fs::write(group.at("ann/outbox/card.txt"), text).unwrap();
+    let said = group.run(&[&["step", "ann"][..], &VAULT].concat(), 5);
+    assert!(said.stderr.replace('\n', " ").contains("Give ann/outbox/card.agdkg to the organizer"), "{}", said.stderr);
+    let kept = super::tree(&group.at("ann/files")).len();
+    bound_to(&group, "99");
+    // The one before is out of the way, and not lost.
+    assert_eq!(super::tree(&group.at("ann/outbox")).len(), 1);
+    assert_eq!(super::tree(&group.at("ann/files")).len(), kept + 1);
 }
 
 #[test]
 fn a_card_that_was_bound_twice_is_mine_for_the_operator_of_the_last() {
     let mut group = Group::new(&["ann", "ben", "cat", "dan"], &[12, 34, 56, 78]);
-    let first = std::fs::read(group.at("ann/outbox/card.agdkg")).unwrap();
+    let first = std::fs::read(card_of(&group.at("ann"))).unwrap();
     // The same operator again: an organizer that has the first card, or the second, has mine.
     let second = bound_to(&group, "12");
     assert_ne!(first, second);
@@ -94,11 +124,12 @@ fn a_card_that_was_bound_twice_is_mine_for_the_operator_of_the_last() {
 
 /// Ann accepts, or refuses, a plan that lists this card as hers.
 fn accepts(group: &mut Group, card: &[u8], exit: i32) {
-    let kept = std::fs::read(group.at("ann/outbox/card.agdkg")).unwrap();
-    std::fs::write(group.at("ann/outbox/card.agdkg"), card).unwrap();
+    let path = card_of(&group.at("ann"));
+    let kept = std::fs::read(&path).unwrap();
+    std::fs::write(&path, card).unwrap();
     let _ = std::fs::remove_file(group.at("stick/the plan.bin"));
     group.plan(&["--owner", super::WITHDRAWAL, "--nonce", "0"]);
-    std::fs::write(group.at("ann/outbox/card.agdkg"), kept).unwrap();
+    std::fs::write(&path, kept).unwrap();
     let accept = ["plan", "accept", "ann", "stick", "--confirm", &group.confirm];
     let said = group.run(&[&accept[..], &VAULT].concat(), exit);
     assert_eq!(said.stderr.contains("my card is not in the plan"), exit == 1, "{}", said.stderr);
@@ -108,5 +139,5 @@ fn accepts(group: &mut Group, card: &[u8], exit: i32) {
 fn bound_to(group: &Group, id: &str) -> Vec<u8> {
     let bind = ["identity", "bind", "ann", "--operator-id", id, "--network", "hoodi", "--key", "operator-12.pem"];
     group.run(&[&bind[..], &VAULT].concat(), 0);
-    std::fs::read(group.at("ann/outbox/card.agdkg")).unwrap()
+    std::fs::read(card_of(&group.at("ann"))).unwrap()
 }

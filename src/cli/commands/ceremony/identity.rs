@@ -29,8 +29,8 @@ use crate::format::ceremony_file::CeremonyFile;
 use crate::format::network::Network;
 use crate::store::ceremony_dir::CeremonyDir;
 use crate::store::read::{Source, read_bounded};
-use crate::workflow::ceremony::folder::Folder;
-use crate::workflow::ceremony::identity::{self, NewIdentity, card_name};
+use crate::workflow::ceremony::folder::{Folder, cards_in};
+use crate::workflow::ceremony::identity::{self, NewIdentity};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -79,10 +79,9 @@ pub(super) fn new(arguments: &IdentityNewArguments, printer: &Printer) -> Result
     }
     let new = NewIdentity { passphrase: &passphrase, work, restored: arguments.from_words };
     let folder = identity::create(dir, &root, &card, &new).map_err(|error| failed(&error))?;
-    let path = folder.dir().outbox().join(card_name());
+    let path = folder.export_card(&card).map_err(|error| failed(&error))?;
     if arguments.armor {
-        let armored = folder.dir().outbox().join("card.txt");
-        write_new(&armored, &form(card.as_bytes(), true))?;
+        write_new(&path.with_extension("txt"), &form(card.as_bytes(), true))?;
     }
     show_made(&card, &path, arguments, printer);
     Ok(Exit::Done)
@@ -280,7 +279,7 @@ fn fold(
 ) -> Result<Exit, Failure> {
     let root = root(folder, &arguments.vault, printer)?;
     let card = identity::fold(folder, &root, binding).map_err(|error| failed(&error))?;
-    let path = folder.dir().outbox().join(card_name());
+    let path = folder.export_card(&card).map_err(|error| failed(&error))?;
     if printer.json() {
         printer.object(&json(&card, &path));
         return Ok(Exit::Done);
@@ -298,13 +297,16 @@ fn fold(
 
 /// The one card of a file, or of the outbox of a participant.
 fn the_card(path: &Path) -> Result<Card, Failure> {
-    let outbox = path.join(crate::store::ceremony_dir::OUTBOX).join(card_name());
-    let at = if read_bounded(&Source::Path(outbox.clone()), 4 << 10).is_ok() { outbox } else { path.to_path_buf() };
-    let found = gathered(&[at])?;
+    let not_one = || Failure::new(Code::CeremonyFile, format!("{}: not one card", path.display()));
+    let outbox = cards_in(&path.join(crate::store::ceremony_dir::OUTBOX));
+    if let Some((_, card)) = outbox.first() {
+        // An interrupted binding leaves two of the same person, whose keys are the same.
+        let same = outbox.iter().all(|(_, other)| other.sign_pk() == card.sign_pk());
+        return if same { Ok(card.clone()) } else { Err(not_one().hint("cards of several people are in the outbox")) };
+    }
+    let found = gathered(&[path.to_path_buf()])?;
     let mut cards = found.of(CeremonyFile::Card);
-    let Some(blob) = cards.next().filter(|_| cards.next().is_none()) else {
-        return Err(Failure::new(Code::CeremonyFile, format!("{}: not one card", path.display())));
-    };
+    let blob = cards.next().filter(|_| cards.next().is_none()).ok_or_else(not_one)?;
     Card::parse(&blob.bytes, &CeremonyRsa).map_err(|fault| Failure::fault(&fault, None))
 }
 

@@ -21,7 +21,7 @@ use crate::cli::ui::words::{count, printable};
 use crate::format::ceremony_file::CeremonyFile;
 use crate::store::read::list_dir;
 use crate::workflow::ceremony::collection::Collection;
-use crate::workflow::ceremony::folder::{Folder, Imported};
+use crate::workflow::ceremony::folder::{Folder, Imported, cards_in};
 use crate::workflow::ceremony::identity::is_for;
 use crate::workflow::ceremony::walks::{self, Sent};
 use crate::workflow::ceremony::{CeremonyError, Missing, finish};
@@ -429,7 +429,8 @@ impl Run<'_> {
         let mut text = String::new();
         match ending {
             Ending::NoPlan => {
-                let card = self.folder.dir().outbox().join("card.agdkg");
+                let outbox = self.folder.dir().outbox();
+                let card = cards_in(&outbox).into_iter().next().map_or(outbox, |(path, _)| path);
                 text = format!(
                     "Give {} to the organizer, and put the plan that you get back into {}.",
                     card.display(),
