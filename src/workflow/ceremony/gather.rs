@@ -42,6 +42,13 @@ pub enum Aside {
     Unreadable(String),
     /// It says that it is a file of a ceremony, and cannot be read as one.
     Damaged(String),
+    /// It, and others after it, so many in all, are more than are looked at.
+    TooMany {
+        /// How many were not looked at.
+        left: usize,
+        /// How many were.
+        most: usize,
+    },
 }
 
 /// What was found.
@@ -57,8 +64,10 @@ pub struct Gathered {
     pub others: usize,
     seen: BTreeSet<Sha256Digest>,
     files: usize,
-    /// Whether all of it was taken in before, so that there is no bound.
-    is_kept: bool,
+    /// So many are looked at; all, where they were taken in before.
+    most: Option<usize>,
+    /// The first that was not looked at, and how many there are.
+    left: Option<(String, usize)>,
 }
 
 /// Gathers below these paths. A folder that is not there holds nothing.
@@ -66,7 +75,7 @@ pub struct Gathered {
 /// # Errors
 /// [`ReadError`] for a path that was named and cannot be read at all.
 pub fn gather(paths: &[PathBuf]) -> Result<Gathered, ReadError> {
-    let mut gathered = Gathered::default();
+    let mut gathered = Gathered { most: Some(MOST_FILES), ..Gathered::default() };
     for path in paths {
         match list_dir(path) {
             Ok(_) => gathered.enter(path, 0),
@@ -74,13 +83,13 @@ pub fn gather(paths: &[PathBuf]) -> Result<Gathered, ReadError> {
             Err(error) => return Err(error),
         }
     }
-    Ok(gathered)
+    Ok(gathered.ended())
 }
 
 /// As [`gather`], for places that may be absent: an inbox that nobody made, a medium that is not plugged in.
 #[must_use]
 pub fn gather_if_there(paths: &[PathBuf]) -> Gathered {
-    let mut gathered = Gathered::default();
+    let mut gathered = Gathered { most: Some(MOST_FILES), ..Gathered::default() };
     for path in paths {
         match list_dir(path) {
             Ok(_) => gathered.enter(path, 0),
@@ -89,13 +98,13 @@ pub fn gather_if_there(paths: &[PathBuf]) -> Gathered {
             Err(error) => gathered.aside.push((path.display().to_string(), Aside::Unreadable(error.to_string()))),
         }
     }
-    gathered
+    gathered.ended()
 }
 
 /// As [`gather_if_there`], for what was kept before: all of it, however much that is.
 #[must_use]
 pub fn gather_kept(folder: &Path) -> Gathered {
-    let mut gathered = Gathered { is_kept: true, ..Gathered::default() };
+    let mut gathered = Gathered::default();
     gathered.enter(folder, 0);
     gathered
 }
@@ -118,13 +127,25 @@ impl Gathered {
         for entry in entries.iter().filter(|entry| !entry.name.starts_with('.')) {
             match entry.kind {
                 EntryKind::Dir if depth < DEPTH => self.enter(&entry.path, depth + 1),
-                EntryKind::File if self.files < MOST_FILES || self.is_kept => self.look(&entry.path),
+                EntryKind::File => self.look(&entry.path),
                 _ => {}
             }
         }
     }
 
+    /// What was not looked at is told as one.
+    fn ended(mut self) -> Self {
+        if let Some((origin, left)) = self.left.take() {
+            self.aside.push((origin, Aside::TooMany { left, most: self.files }));
+        }
+        self
+    }
+
     fn look(&mut self, path: &Path) {
+        if self.most.is_some_and(|most| self.files >= most) {
+            self.left.get_or_insert_with(|| (path.display().to_string(), 0)).1 += 1;
+            return;
+        }
         self.files += 1;
         let origin = path.display().to_string();
         if let Err(aside) = self.take(path, &origin) {
@@ -236,6 +257,13 @@ mod tests {
         let named = [("card", false), ("cut.txt", false), ("damaged.agdkg", false), ("torn", false), ("vault", true)];
         assert_eq!(aside, named.map(|(name, vault)| (name.to_owned(), vault)));
         assert_eq!(found.others, 1);
+        // What is beyond the bound is told, not overlooked.
+        let mut few = Gathered { most: Some(3), ..Gathered::default() };
+        few.enter(outer.path(), 0);
+        let few = few.ended();
+        let told = few.aside.last().unwrap();
+        assert_eq!(told.1, Aside::TooMany { left: 7, most: 3 });
+        assert!(told.0.starts_with(&outer.path().display().to_string()));
         assert!(gather(&[at("absent")]).is_err());
         assert!(gather_if_there(&[at("absent")]).blobs.is_empty());
     }

@@ -29,7 +29,7 @@ use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
 use crate::cli::report::{Failure, named};
 use crate::cli::ui::printer::Printer;
-use crate::cli::ui::words::{self, printable};
+use crate::cli::ui::words::{self, count, printable};
 use crate::format::armor;
 use crate::format::ceremony_file::CeremonyFile;
 use crate::store::ceremony_dir::{self, hand_over};
@@ -142,11 +142,19 @@ fn show_aside(aside: &[(String, Aside)], printer: &Printer) {
     for (origin, why) in aside {
         let origin = printable(origin);
         match why {
-            // A participant's own folder may be looked through; its vault belongs there, beside its journal.
+            // A participant's own folder may be looked through; its vault belongs there.
             Aside::Vault if is_at_home(Path::new(&origin)) => {}
             Aside::Vault => printer.warning(&format!("{origin} is a VAULT: secret. Take it away from there")),
             Aside::TooLarge => printer.warning(&format!("{origin}: larger than any file of its kind, left alone")),
             Aside::Unreadable(why) => printer.warning(&format!("{origin}: {}", printable(why))),
+            Aside::TooMany { left, most } => warn(
+                &format!(
+                    "{origin} and what comes after it, {} in all, were NOT looked at: no more than {most} are. Put the files \
+                     of the ceremony into a folder of their own, and name that one",
+                    count(*left, "file")
+                ),
+                printer,
+            ),
             Aside::Damaged(why) => {
                 printer.warning(&format!("{origin}: {}; ask for it again, on another medium", printable(why)));
             }
@@ -173,9 +181,12 @@ fn show_twice(collection: &Collection, printer: &Printer) {
     }
 }
 
-/// Whether a vault lies in the folder of a participant, and not, as a copy, where others look.
+/// Whether a vault lies in the folder of a participant, and not, as a copy, where others look. Before the first plan there
+/// is no journal.
 fn is_at_home(vault: &Path) -> bool {
-    vault.ends_with(ceremony_dir::VAULT) && exists(&vault.with_file_name(ceremony_dir::JOURNAL))
+    let beside = |name| exists(&vault.with_file_name(name));
+    let is_made = beside(ceremony_dir::KEPT) && beside(ceremony_dir::OUTBOX);
+    vault.ends_with(ceremony_dir::VAULT) && (beside(ceremony_dir::JOURNAL) || is_made)
 }
 
 /// Writes a public file under a name that must be free, or hold the same.
