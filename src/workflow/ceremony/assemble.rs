@@ -73,9 +73,10 @@ pub fn results(collection: &Collection, nonce: Option<u64>) -> Result<Results, C
     if !missing.is_empty() {
         return Err(CeremonyError::Waiting { what, from: missing });
     }
-    let (what, missing) = (Missing::Certifies, collection.missing_certifies());
-    if !missing.is_empty() {
-        return Err(CeremonyError::Waiting { what, from: missing });
+    let waiting =
+        [(Missing::Precommits, collection.missing_precommits()), (Missing::Certifies, collection.missing_certifies())];
+    if let Some((what, from)) = waiting.into_iter().find(|(_, from)| !from.is_empty()) {
+        return Err(CeremonyError::Waiting { what, from });
     }
     super::judging::must_be_of_these_deals(collection)?;
     let seed = seed()?;

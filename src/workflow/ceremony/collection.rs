@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dvkey_ceremony::Identifier;
 use dvkey_ceremony::agdkg::bundle;
 use dvkey_ceremony::agdkg::certificate::Certificate;
-use dvkey_ceremony::agdkg::certify::{Certifies, SignedCertify};
+use dvkey_ceremony::agdkg::certify::{Certifies, MAX_FILES_OF_ONE, SignedCertify};
 use dvkey_ceremony::agdkg::choice;
 use dvkey_ceremony::agdkg::complaint::Complaint;
 use dvkey_ceremony::agdkg::deal::SignedDeal;
@@ -204,8 +204,10 @@ impl Collection {
                 // Files for other deals never drive out those for these: nobody takes back what it certified.
                 let here = &self.transcripts;
                 let is_other = |one: &SignedCertify| !here.is_empty() && !here.contains(one.transcript());
-                let others = self.certifies.iter().filter(|one| one.sender() == sender && is_other(one)).count();
-                if is_other(&certify) && others >= MOST_FOR_OTHER_DEALS {
+                let of_sender = || self.certifies.iter().filter(|one| one.sender() == sender);
+                let others = of_sender().filter(|one| is_other(one)).count();
+                let full = others >= MOST_FOR_OTHER_DEALS || of_sender().count() >= MAX_FILES_OF_ONE;
+                if is_other(&certify) && full {
                     return Ok(Taken::TooMany);
                 }
                 // Of one author, the core keeps the same few files everywhere.

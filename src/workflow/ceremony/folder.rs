@@ -1,12 +1,18 @@
 //! One participant's folder, opened: its journal, the plan that it accepted, and what was taken in so far.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use dvkey_ceremony::agdkg::bundle::Bundle;
 use dvkey_ceremony::agdkg::card::Card;
+use dvkey_ceremony::agdkg::certificate::Certificate;
+use dvkey_ceremony::agdkg::certify::SignedCertify;
+use dvkey_ceremony::agdkg::complaint::Complaint;
 use dvkey_ceremony::agdkg::deal::SignedDeal;
 use dvkey_ceremony::agdkg::identity::{Identity, Root};
 use dvkey_ceremony::agdkg::journal::{Event, Journal};
 use dvkey_ceremony::agdkg::plan::{Plan, Waivers};
+use dvkey_ceremony::agdkg::precommit::Precommit;
 use dvkey_ceremony::agdkg::vault;
 use dvkey_ceremony::fault::{Check, Culprit, Fault};
 use dvkey_ceremony::{Identifier, SecretBytes};
@@ -17,7 +23,7 @@ use super::{CeremonyError, Missing};
 use crate::crypto::ceremony_rsa::CeremonyRsa;
 use crate::format::ceremony_file::{CeremonyFile, card_name, kept_name, sent_name, short};
 use crate::store::ceremony_dir::CeremonyDir;
-use crate::store::read::{EntryKind, list_dir};
+use crate::store::read::{EntryKind, Source, list_dir, read_bounded};
 
 /// What a person accepted stays accepted: the waivers were decided then.
 const DECIDED: Waivers = Waivers { two_quorums: true, unbound_operators: true };
@@ -150,6 +156,12 @@ impl Folder {
         &self.plans
     }
 
+    /// The plans that are kept here, accepted or not, as far as they are lawful.
+    #[must_use]
+    pub fn known_plans(&self) -> Vec<Plan> {
+        self.plans.iter().filter_map(|bytes| Plan::parse(bytes, DECIDED, &CeremonyRsa).ok()).collect()
+    }
+
     /// What happened in the ceremony that is going on.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
@@ -187,7 +199,10 @@ impl Folder {
         all.extend_from_slice(places);
         let found = gather_if_there(&all);
         let mut imported = Imported::default();
-        for blob in &found.blobs {
+        // Deals first: they tell which certify files are for these, and are to be kept.
+        let is_deal = |blob: &&Blob| matches!(blob.kind, CeremonyFile::Deal | CeremonyFile::RedactedDeal);
+        let (deals, others): (Vec<_>, Vec<_>) = found.blobs.iter().partition(is_deal);
+        for blob in deals.into_iter().chain(others) {
             match self.take(blob)? {
                 Taken::Known => imported.known += 1,
                 taken => imported.taken.push((blob.origin.clone(), blob.kind, taken)),
@@ -196,6 +211,7 @@ impl Folder {
         if let Some(collection) = &mut self.collection {
             collection.settle();
         }
+        self.keep_certifies()?;
         imported.aside = found.aside;
         imported.bindings = found.bindings;
         Ok(imported)
@@ -227,10 +243,39 @@ impl Folder {
             return Ok(Taken::OtherCeremony);
         };
         let taken = collection.take(blob.kind, &blob.bytes);
-        if matches!(taken, Taken::New(_) | Taken::Evidence(_)) {
+        // Of an author's certify files a few are kept, once all have been seen.
+        if matches!(taken, Taken::New(_) | Taken::Evidence(_)) && blob.kind != CeremonyFile::Certify {
             self.keep(blob.kind, &blob.bytes)?;
         }
         Ok(taken)
+    }
+
+    /// Keeps the certify files that count, and no others of this plan: an author can sign them without end. What I certified
+    /// stays, whoever else has my key.
+    fn keep_certifies(&self) -> Result<(), CeremonyError> {
+        let Some(collection) = &self.collection else { return Ok(()) };
+        let mut names = BTreeSet::new();
+        for file in collection.certifies.iter() {
+            self.keep(CeremonyFile::Certify, file.as_bytes())?;
+            names.insert(kept_name(CeremonyFile::Certify, file.as_bytes()));
+        }
+        let (me, events) = (self.me_by_journal(), self.events());
+        let is_mine = |file: &SignedCertify| {
+            let mine =
+                |event: &Event| matches!(event, Event::Certified { transcript, .. } if transcript == file.transcript());
+            Some(file.sender()) == me && events.iter().any(mine)
+        };
+        for entry in list_dir(&self.dir.kept())?.into_iter().filter(|entry| !names.contains(&entry.name)) {
+            if !entry.name.starts_with(CeremonyFile::Certify.stem()) {
+                continue;
+            }
+            // Those of another plan are another ceremony's; what is damaged tells nothing.
+            let bytes = read_bounded(&Source::Path(entry.path), CeremonyFile::Certify.most_bytes())?;
+            if SignedCertify::parse(&collection.plan, &bytes).is_ok_and(|file| !is_mine(&file)) {
+                self.dir.drop_kept(&entry.name)?;
+            }
+        }
+        Ok(())
     }
 
     fn take_card(&mut self, blob: &Blob) -> Result<Taken, CeremonyError> {
@@ -426,6 +471,35 @@ impl Folder {
         }
         // The plan is kept before the journal names it: whoever lost it gives it again.
         Ok(())
+    }
+}
+
+/// Whether these bytes are a public file of a ceremony to the last of them, or a bundle of such: a card, a plan, or one that
+/// is signed in one of these plans. What only begins like one may hold anything.
+#[must_use]
+pub fn is_public(bytes: &[u8], plans: &[Plan]) -> bool {
+    let by_plan = |parses: &dyn Fn(&Plan) -> bool| plans.iter().any(parses);
+    match CeremonyFile::of(bytes) {
+        None | Some(CeremonyFile::Vault) => false,
+        Some(CeremonyFile::Card) => Card::parse(bytes, &CeremonyRsa).is_ok(),
+        Some(CeremonyFile::Plan) => Plan::parse(bytes, DECIDED, &CeremonyRsa).is_ok(),
+        Some(CeremonyFile::Precommit) => by_plan(&|plan| Precommit::parse(plan, bytes).is_ok()),
+        Some(CeremonyFile::Deal | CeremonyFile::RedactedDeal) => {
+            by_plan(&|plan| SignedDeal::parse(plan, bytes).is_ok())
+        }
+        Some(CeremonyFile::Certify) => by_plan(&|plan| SignedCertify::parse(plan, bytes).is_ok()),
+        Some(CeremonyFile::Complaint) => by_plan(&|plan| Complaint::parse(plan, bytes).is_ok()),
+        Some(CeremonyFile::Certificate) => by_plan(&|plan| Certificate::parse(plan, bytes).is_ok()),
+        Some(CeremonyFile::Bundle) => Bundle::parse(bytes).is_ok_and(|bundle| {
+            let Bundle { plans: listed, precommits, deals, certifies, complaints, certificates, others } = bundle;
+            let signed = [precommits, deals, certifies, complaints, certificates, others];
+            let is_bundle = |file: &&[u8]| CeremonyFile::of(file) == Some(CeremonyFile::Bundle);
+            let parts = || listed.iter().chain(signed.iter().flatten());
+            // A bundle of another plan brings that along.
+            let own = listed.iter().filter_map(|file| Plan::parse(file, DECIDED, &CeremonyRsa).ok());
+            let all: Vec<Plan> = own.chain(plans.iter().cloned()).collect();
+            parts().all(|file| !is_bundle(file) && is_public(file, &all))
+        }),
     }
 }
 

@@ -214,20 +214,31 @@ fn what_is_no_file_for_others_is_not_carried() {
     let card = std::fs::read(super::card(&group.at("ann"))).unwrap();
     let notes = dvkey::format::armor::encode(&card).unwrap() + PASSPHRASE;
     std::fs::write(group.at("ann/outbox/notes.txt"), notes).unwrap();
+    // What only begins like a file for others may end like a vault.
+    let plan = std::fs::read(group.at("stick/the plan.bin")).unwrap();
+    let bundle = dvkey_ceremony::agdkg::bundle::encode(&[&plan, &vault]).unwrap();
+    std::fs::write(group.at("ann/outbox/bundle"), &bundle).unwrap();
+    std::fs::write(group.at("ann/outbox/bundle.txt"), dvkey::format::armor::encode(&bundle).unwrap()).unwrap();
+    std::fs::write(group.at("ann/outbox/card and more"), [&card, PASSPHRASE.as_bytes()].concat()).unwrap();
+    std::fs::write(group.at("ann/outbox/deal"), [b"AGDKG1R1", &vault[8..]].concat()).unwrap();
+    let good = dvkey_ceremony::agdkg::bundle::encode(&[&plan, &card]).unwrap();
+    std::fs::write(group.at("ann/outbox/good"), &good).unwrap();
     std::fs::create_dir(group.at("ann/outbox/photos")).unwrap();
     // A place where no stick is does not become one.
     let step = ["step", "ann", "--stick", "nostick", "--confirm", &group.confirm];
     group.run(&[&step[..], &VAULT].concat(), 1).code("file.unreadable");
     assert!(!group.at("nostick").exists());
     let said = group.step("ann", &[], 0);
-    for name in ["backup", "backup.txt", "passphrase.txt", "notes.txt"] {
+    let left = ["backup", "backup.txt", "passphrase.txt", "notes.txt", "bundle", "bundle.txt", "card and more", "deal"];
+    for name in left {
         assert!(said.stderr.contains(&format!("outbox/{name} is no file for others")), "{}", said.stderr);
     }
     let carried = tree(&group.at("stick"));
     assert!(carried.keys().any(|path| path.display().to_string().contains("-deal-1")));
+    assert_eq!(carried.get(&group.at("stick/good")), Some(&good));
     for (path, content) in carried {
         let has = |what: &[u8]| content.windows(what.len()).any(|window| window == what);
-        assert!(!has(&vault[..8]) && !has(PASSPHRASE.as_bytes()), "{}", path.display());
+        assert!(!has(&vault[..8]) && !has(&vault[20..40]) && !has(PASSPHRASE.as_bytes()), "{}", path.display());
     }
     // A copy of a vault where everybody's files are is told, whatever it is called.
     std::fs::write(group.at("stick/vault.agv"), &vault).unwrap();

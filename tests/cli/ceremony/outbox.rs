@@ -82,6 +82,63 @@ fn a_folder_from_a_backup_asks_before_it_certifies() {
 }
 
 #[test]
+fn certify_files_without_end_fill_no_disk_and_drive_out_nothing() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    group.round(&[0, 0]);
+    group.step("ann", &[], 0);
+    let ben = dvkey_ceremony::agdkg::identity::Identity::derive(&super::root(&group.at("ben"))).unwrap();
+    let honest = std::fs::read(sent(&group, "ben", "-certify-2")).unwrap();
+    let flood = |first: u8, at: usize| {
+        for number in first..first + 20 {
+            let forged = dvkey_ceremony::testing::forge::changed(&ben, &honest, |body| body[at] ^= number);
+            std::fs::write(group.at(&format!("ann/inbox/{number} {at}")), forged).unwrap();
+        }
+    };
+    let kept = |sender: u8| {
+        let found = tree(&group.at("ann/files"));
+        found.into_values().filter(|bytes| bytes.starts_with(b"AGDKG1R2") && bytes[47] == sender).collect::<Vec<_>>()
+    };
+    // A certify file of another ceremony is none of this one's business.
+    let mut foreign = honest.clone();
+    foreign[8] ^= 1;
+    std::fs::write(group.at("ann/files/certify-0123456789abcdef.agdkg"), &foreign).unwrap();
+    std::fs::create_dir_all(group.at("ann/inbox")).unwrap();
+    // For other deals, in the transcript; for these, in the answer of the proof.
+    for round in 0..3 {
+        flood(1 + 20 * round, 48);
+        flood(1 + 20 * round, 8 + 32 + 8 + 32 + 32 + 64 + 48 + 31);
+        // Whether the honest one is among the smallest is up to its author, who is named if it is not.
+        let mut command = crate::dvkey(group.folder.path());
+        let _ = command.args(["ceremony", "step", "ann", "--keystore-password-file", "pp"]).args(super::VAULT).assert();
+        let (others, these): (Vec<_>, Vec<_>) = kept(2).into_iter().partition(|bytes| bytes[48..80] != honest[48..80]);
+        assert!(others.len() <= 3, "round {round}: {}", others.len());
+        assert_eq!((others.len() + these.len(), kept(1).len()), (8, 1), "round {round}");
+    }
+    assert_eq!(std::fs::read(group.at("ann/files/certify-0123456789abcdef.agdkg")).unwrap(), foreign);
+}
+
+#[test]
+fn a_vault_that_was_copied_alone_asks_before_it_certifies() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    std::fs::create_dir(group.at("copied")).unwrap();
+    std::fs::copy(group.at("ann/vault.agv"), group.at("copied/vault.agv")).unwrap();
+    group.round(&[0, 0]);
+    group.step("ann", &[], 0);
+    // Of all that she sent nothing comes back, and Ben's certify file says that her deal was there.
+    for (path, content) in tree(&group.at("stick")) {
+        if !content.starts_with(b"AGDKG1PL") && content.get(40..48) == Some(&1u64.to_be_bytes()) {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let said = group.step("copied", &[], 1);
+    said.code("ceremony.certified-before");
+    assert!(!tree(&group.at("copied/outbox")).keys().any(|path| path.display().to_string().contains("-certify-")));
+    group.step("copied", &["--never-certified"], 0);
+}
+
+#[test]
 fn two_certify_files_of_one_author_are_told() {
     let mut group = Group::new(&["ann", "ben", "cat", "dan"], &[12, 34, 56, 78]);
     group.plan(&["--owner", super::WITHDRAWAL, "--nonce", "0"]);

@@ -122,6 +122,65 @@ fn a_card_that_was_bound_twice_is_mine_for_the_operator_of_the_last() {
     accepts(&mut group, &first, 1);
 }
 
+#[test]
+fn before_a_plan_ones_own_vault_is_at_home() {
+    let group = Group::new(&["ann"], &[]);
+    let shown = |path: &str| group.run(&["identity", "show", path], 0).stderr;
+    assert!(!shown("ann").contains("VAULT"), "{}", shown("ann"));
+    std::fs::copy(group.at("ann/vault.agv"), group.at("stick/vault.agv")).unwrap();
+    std::fs::copy(card_of(&group.at("ann")), group.at("stick/card")).unwrap();
+    assert!(shown("stick").contains("stick/vault.agv is a VAULT: secret. Take it away"), "{}", shown("stick"));
+}
+
+#[test]
+fn whoever_waits_for_pre_commits_is_not_told_to_go_to_itself() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2", "--precommit"]);
+    let said = group.step("ann", &["--json"], 0).last_object();
+    assert_eq!((&said["id"], &said["missing"]), (&1.into(), &"pre-commits".into()));
+    let flat = group.step("ann", &[], 5).stderr.replace('\n', " ");
+    assert!(flat.contains("to ben (2); bring back") && !flat.contains("ann (1)"), "{flat}");
+    for name in ["ben", "ann", "ben", "ann"] {
+        group.step(name, &[], 0);
+    }
+    // A missing pre-commit is nobody's fault, and no file proves it.
+    std::fs::create_dir(group.at("part")).unwrap();
+    for (path, content) in super::tree(&group.at("stick")) {
+        if !(content.starts_with(b"AGDKG1C0") && content[47] == 2) {
+            std::fs::write(group.at("part").join(path.file_name().unwrap()), content).unwrap();
+        }
+    }
+    let said = group.run(&["assemble", "part", "--out", "output"], 5);
+    said.code("ceremony.waiting");
+    assert!(said.stderr.contains("waiting for the pre-commits of ben (2)"), "{}", said.stderr);
+    assert!(!said.stderr.contains("anybody can check"), "{}", said.stderr);
+}
+
+#[test]
+fn whoever_leaves_before_the_keystores_is_told_again_who_waits() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    group.round(&[0, 0]);
+    // No password at hand: what others need is on the stick, or is said to be carried, each time.
+    for stick in [&[][..], &[], &["--stick", "stick"]] {
+        if stick.is_empty() {
+            super::tree(&group.at("stick")).iter().for_each(|(path, content)| {
+                std::fs::write(group.at("ann/inbox").join(path.file_name().unwrap()), content).unwrap();
+            });
+        }
+        let said = group.run(&[&["step", "ann"][..], &VAULT, stick].concat(), 1);
+        said.code("password.missing");
+        let flat = said.stderr.replace('\n', " ");
+        let what = if stick.is_empty() { "everything in ann/outbox" } else { "stick (your files are on it)" };
+        assert!(flat.contains(&format!("the others need what you certified. Carry {what} to ben (2);")), "{flat}");
+    }
+    let flat = group.step("ann", &[], 0).stderr.replace('\n', " ");
+    assert!(flat.contains("The ceremony is finished") && flat.contains("Carry stick"), "{flat}");
+    // Later there is nothing left to carry.
+    let flat = group.step("ann", &[], 0).stderr.replace('\n', " ");
+    assert!(flat.contains("The ceremony is finished") && !flat.contains("Carry"), "{flat}");
+}
+
 /// Ann accepts, or refuses, a plan that lists this card as hers.
 fn accepts(group: &mut Group, card: &[u8], exit: i32) {
     let path = card_of(&group.at("ann"));

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use dvkey_ceremony::agdkg::plan::Plan;
+
 use super::{failed, form};
 use crate::cli::codes::Code;
 use crate::cli::report::Failure;
@@ -12,9 +14,16 @@ use crate::format::armor;
 use crate::format::ceremony_file::CeremonyFile;
 use crate::store::ceremony_dir::hand_over;
 use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
+use crate::workflow::ceremony::folder::is_public;
 
 /// Copies the outbox onto the stick, where there is one; as text, too, where that was asked for.
-pub(super) fn carry(outbox: &Path, stick: Option<&Path>, armor: bool, printer: &Printer) -> Result<(), Failure> {
+pub(super) fn carry(
+    outbox: &Path,
+    stick: Option<&Path>,
+    armor: bool,
+    plans: &[Plan],
+    printer: &Printer,
+) -> Result<(), Failure> {
     let entries = list_dir(outbox).map_err(|error| Failure::read(Code::FileUnreadable, &error))?;
     if let Some(stick) = stick {
         // A stick that is not there would be made, as a folder of this laptop.
@@ -29,7 +38,7 @@ pub(super) fn carry(outbox: &Path, stick: Option<&Path>, armor: bool, printer: &
             Err(ReadError::TooLarge { .. }) => Vec::new(),
             read => read.map_err(|error| Failure::read(Code::FileUnreadable, &error))?,
         };
-        if !is_for_all(&bytes) {
+        if !is_for_all(&bytes, plans) {
             printer.warning(&format!(
                 "{} is no file for others, and is not carried; take it out of there",
                 printable(&entry.path.display().to_string())
@@ -58,16 +67,17 @@ pub(super) fn carry(outbox: &Path, stick: Option<&Path>, armor: bool, printer: &
     Ok(())
 }
 
-/// Whether these are public files of ceremonies, bytes or text. What else lies in an outbox may be a vault, or a passphrase.
-fn is_for_all(bytes: &[u8]) -> bool {
-    let is_public = |bytes: &[u8]| CeremonyFile::of(bytes).is_some_and(|kind| kind != CeremonyFile::Vault);
+/// Whether these are public files of ceremonies, bytes or text. What else lies in an outbox may be a vault, or a passphrase,
+/// or have one behind its first bytes.
+fn is_for_all(bytes: &[u8], plans: &[Plan]) -> bool {
     if armor::is_armored(bytes) {
         let blocks: Result<Vec<_>, _> = armor::decode_all(bytes).into_iter().collect();
         // Nothing else stands in it, such as a passphrase below.
         let text = |blocks: &[Vec<u8>]| blocks.iter().filter_map(|block| armor::encode(block)).collect::<String>();
-        return blocks.is_ok_and(|blocks| blocks.iter().all(|one| is_public(one)) && text(&blocks).as_bytes() == bytes);
+        return blocks
+            .is_ok_and(|blocks| blocks.iter().all(|one| is_public(one, plans)) && text(&blocks).as_bytes() == bytes);
     }
-    is_public(bytes)
+    is_public(bytes, plans)
 }
 
 /// A name on the medium that no other content has: nothing of anybody's is replaced.

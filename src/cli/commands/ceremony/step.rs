@@ -316,7 +316,11 @@ impl Run<'_> {
             if file.is_none() {
                 // Whoever has no password at hand leaves here; the others get what they wait for all the same. A stick that
                 // cannot be written is told of at the end.
-                let _ = self.carry_outbox();
+                self.handed = self.carry_outbox().is_ok();
+                say(
+                    &format!("Before anything else, the others need what you certified. {}", self.carry()),
+                    self.printer,
+                );
             }
             let password = keystore_password(file, &self.arguments.vault, self.printer)?;
             let written = finish::write_keystores(&plan, &finished, &password, &out, &|_| ());
@@ -343,7 +347,8 @@ impl Run<'_> {
 
     fn carry_outbox(&self) -> Result<(), Failure> {
         let outbox = self.folder.dir().outbox();
-        carry(&outbox, self.arguments.stick.as_deref(), self.arguments.armor, self.printer)
+        let (stick, armor) = (self.arguments.stick.as_deref(), self.arguments.armor);
+        carry(&outbox, stick, armor, &self.folder.known_plans(), self.printer)
     }
 
     /// Keystores are asked for again, elsewhere.
@@ -420,7 +425,7 @@ impl Run<'_> {
             schema: SCHEMA,
             event: "step",
             plan: self.plan().map(|plan| hex::encode(plan.hash())),
-            id: self.folder.me_by_journal().map(Identifier::get),
+            id: self.me().map(Identifier::get),
             state,
             written: self.written.clone(),
             missing,
@@ -452,10 +457,15 @@ impl Run<'_> {
         Ok(if waits && (goal != Goal::Step || !self.did) { Exit::Unfinished } else { Exit::Done })
     }
 
+    /// Who I am in the plan: by the journal, or, before my deal is here, by the vault that was opened.
+    fn me(&self) -> Option<Identifier> {
+        self.folder.me_by_journal().or_else(|| self.folder.me(&Identity::derive(self.root.as_ref()?).ok()?).ok())
+    }
+
     /// Who must carry what to whom.
     fn carry(&self) -> String {
         let Some(plan) = self.plan() else { return String::new() };
-        let me = self.folder.me_by_journal();
+        let me = self.me();
         let others: Vec<_> = plan.participants().iter().map(|one| one.id).filter(|id| Some(*id) != me).collect();
         let what = match &self.arguments.stick {
             Some(stick) if self.handed => format!("{} (your files are on it)", stick.display()),
@@ -471,9 +481,11 @@ impl Run<'_> {
             true => "Your share is sealed to your operator's key; keep the vault or its words.",
             false => "Keep the keystores and their password, and the vault or its words.",
         };
+        // Whoever certifies last is done before the others know of it.
+        let others = if self.did { self.carry() + " " } else { String::new() };
         format!(
-            "The ceremony is finished: everybody certified, and all of it was verified. {keep} Anybody makes the results: \
-             dvkey ceremony assemble {folder} --out output"
+            "The ceremony is finished: everybody certified, and all of it was verified. {keep} {others}Anybody makes the \
+             results: dvkey ceremony assemble {folder} --out output"
         )
     }
 }
