@@ -16,7 +16,7 @@ use crate::cli::commands::{parse_amount, parse_owner, parse_withdrawal_address, 
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
-use crate::cli::ui::words::{count, printable};
+use crate::cli::ui::words::{self, count, printable};
 use crate::crypto::operator_key::OperatorPublicKey;
 use crate::format::ceremony_file::{CeremonyFile, short};
 use crate::format::detect::{Kind, detect};
@@ -163,7 +163,8 @@ pub(super) fn verify(arguments: &VerifyArguments, printer: &Printer) -> Result<E
                 Ok(()) => (tone(Tone::Good, "ok"), String::new()),
                 Err(why) => (tone(Tone::Bad, "NO"), format!(": {}", printable(why))),
             };
-            for (position, line) in super::folded("", &format!("{title}{why}")).iter().enumerate() {
+            // Behind the mark there is room for so much.
+            for (position, line) in words::folded("", &format!("{title}{why}"), 73).iter().enumerate() {
                 printer.result(&format!("  {}  {line}", if position == 0 { mark.as_str() } else { "  " }));
             }
         }

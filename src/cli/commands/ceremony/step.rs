@@ -462,8 +462,15 @@ impl Run<'_> {
         self.folder.me_by_journal().or_else(|| self.folder.me(&Identity::derive(self.root.as_ref()?).ok()?).ok())
     }
 
-    /// Who must carry what to whom.
+    /// Who must carry what to whom, while files are waited for.
     fn carry(&self) -> String {
+        match self.carried() {
+            text if text.is_empty() => text,
+            text => text + "; bring back what they have.",
+        }
+    }
+
+    fn carried(&self) -> String {
         let Some(plan) = self.plan() else { return String::new() };
         let me = self.me();
         let others: Vec<_> = plan.participants().iter().map(|one| one.id).filter(|id| Some(*id) != me).collect();
@@ -471,7 +478,7 @@ impl Run<'_> {
             Some(stick) if self.handed => format!("{} (your files are on it)", stick.display()),
             _ => format!("everything in {}", self.folder.dir().outbox().display()),
         };
-        format!("Carry {what} to {}; bring back what they have.", all_named(Some(plan), &others))
+        format!("Carry {what} to {}", all_named(Some(plan), &others))
     }
 
     fn last_words(&self) -> String {
@@ -482,7 +489,7 @@ impl Run<'_> {
             false => "Keep the keystores and their password, and the vault or its words.",
         };
         // Whoever certifies last is done before the others know of it.
-        let others = if self.did { self.carry() + " " } else { String::new() };
+        let others = if self.did { self.carried() + ", who may need it. " } else { String::new() };
         format!(
             "The ceremony is finished: everybody certified, and all of it was verified. {keep} {others}Anybody makes the \
              results: dvkey ceremony assemble {folder} --out output"
