@@ -360,7 +360,8 @@ impl Collection {
     }
 
     /// What ended the ceremony, if something did: two deals of one sender or a deal that is not the one committed to, before
-    /// everybody had certified, or a complaint that convicts. A complaint that convicts nobody but its author leaves the ceremony as it is.
+    /// everybody had certified, or a complaint that convicts. A complaint that convicts nobody but its author leaves the
+    /// ceremony as it is.
     #[must_use]
     pub fn end(&self) -> Option<End> {
         if let Some(end) = self.doubled().next().filter(|_| !self.settled) {
