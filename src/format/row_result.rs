@@ -67,6 +67,13 @@ impl RowResult {
         format!("row-{row:06}.json")
     }
 
+    /// Whether a file of this name is the result of some row.
+    #[must_use]
+    pub fn is_file_name(name: &str) -> bool {
+        let row = name.strip_prefix("row-").and_then(|rest| rest.strip_suffix(".json")?.parse().ok());
+        row.is_some_and(|row| Self::file_name(row) == name)
+    }
+
     /// The file's bytes.
     ///
     /// # Errors

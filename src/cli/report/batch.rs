@@ -8,8 +8,7 @@ use crate::cli::ui::words::count;
 use crate::format::journal::Superseded;
 use crate::format::plan::PlanError as PlanFileError;
 use crate::store::read::ReadError;
-use crate::store::write_error::WriteError;
-use crate::workflow::batch::compact::CompactError;
+use crate::workflow::batch::compact::{CompactError, JournalsError};
 use crate::workflow::batch::merge::MergeError;
 use crate::workflow::batch::plan::{PlanError, Problem};
 use crate::workflow::batch::run::{RowProblem, RunError};
@@ -117,8 +116,12 @@ impl Failure {
     }
 
     /// Why the journals of an old plan could not be told of a new one.
-    pub(crate) fn batch_journals(error: &WriteError) -> Self {
-        let failure = Self::write(error);
+    pub(crate) fn batch_journals(error: &JournalsError) -> Self {
+        let failure = match error {
+            JournalsError::Work(error) => return Self::batch_work(error),
+            JournalsError::Busy => Self::new(Code::OutputInUse, error.to_string()),
+            JournalsError::Write(error) => Self::write(error),
+        };
         match failure.code {
             Code::OutputInUse => failure.hint("nothing was written; when the run of this shard has ended, run this again"),
             _ => failure.hint(
@@ -203,7 +206,7 @@ impl Failure {
             CompactError::NotMerged { .. } => Self::new(Code::BatchNextNonce, error.to_string()).hint(
                 "look the nonce up on chain once more; if it is right, say it twice: --confirm OWNER=N, as --next-nonce",
             ),
-            CompactError::Unreliable { .. } => Self::new(Code::BatchJournal, error.to_string()).hint(
+            CompactError::Unreliable { .. } | CompactError::NoJournal { .. } => Self::new(Code::BatchJournal, error.to_string()).hint(
                 "make sure that no other plan was made of these rows; then say the nonce twice: --confirm OWNER=N",
             ),
             CompactError::Taken(_) => Self::new(Code::BatchSuperseded, error.to_string()).hint(

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use dvkey_ceremony::{Address, Nonce};
 
 use super::plan::Hole;
-use super::shard::{AllWork, RowState, Wanted};
+use super::shard::{AllWork, RowState, ShardError, Wanted, shard_named};
 use super::status::{State, state};
 use super::writer::{PlanWriter, WritePlanError};
 use super::{LoadError, LoadedPlan, RowsByPlace, Shard};
@@ -123,6 +123,21 @@ pub enum CompactError {
         /// The owner.
         owner: Address,
     },
+    /// A folder has results, and no line of a journal that says to what plan they belong; and nobody has confirmed the nonce
+    /// of this owner.
+    #[error(
+        "{}: there are results, and no journal says of which plan: one that is lost may have said of rows of {owner} on \
+         {network} that they were refused, or that another plan has them",
+        folder.display()
+    )]
+    NoJournal {
+        /// The folder.
+        folder: PathBuf,
+        /// The network.
+        network: Network,
+        /// The owner.
+        owner: Address,
+    },
     /// Shards whose work is not among the folders have rows that the new plan would take.
     #[error("{} not among the folders that are named, and {} rows that the new plan would take",
         in_words(.0), if .0.len() == 1 { "has" } else { "have" })]
@@ -145,33 +160,59 @@ fn in_words(shards: &[Shard]) -> String {
     let named: Vec<_> = shards.iter().take(SHOWN).map(ToString::to_string).collect();
     let more = shards.len().saturating_sub(SHOWN);
     match (named.as_slice(), more) {
-        ([only], 0) => format!("the work of shard {only} is"),
-        (_, 0) => format!("the work of shards {} is", named.join(", ")),
-        (_, _) => format!("the work of shards {} and of {more} more is", named.join(", ")),
+        ([only], 0) => format!("shard {only} is"),
+        (_, 0) => format!("shards {} are", named.join(", ")),
+        (_, _) => format!("shards {} and {more} more are", named.join(", ")),
     }
 }
 
 /// The journals of an old plan, each locked, to be told that a new one has its rows.
-pub struct OldJournals(Vec<(Log, Lock)>);
+pub struct OldJournals(Vec<(PathBuf, Log, Lock)>);
+
+/// How often the work is read again while shards of it are being begun.
+const TRIES: usize = 10;
+
+/// Why the journals of an old plan cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalsError {
+    /// A folder that may not be written to, or that a run is at work in.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The work cannot be read.
+    #[error(transparent)]
+    Work(#[from] ShardError),
+    /// Shards are begun all the time.
+    #[error("shards of the old plan are being begun")]
+    Busy,
+}
 
 impl OldJournals {
-    /// Keeps runs of the old plan out, and opens its journals for writing.
+    /// Keeps runs of the old plan out, opens its journals for writing, and reads the work as it stays from then on: the
+    /// shards that are locked are those that are read.
     ///
     /// # Errors
-    /// [`WriteError`]: a folder that may not be written to, or that a run is at work in.
-    pub fn open(work: &AllWork) -> Result<Self, WriteError> {
+    /// [`JournalsError`].
+    pub fn open(work: &[PathBuf], plan: &LoadedPlan) -> Result<(Self, AllWork), JournalsError> {
         let open = |folder: &PathBuf| {
-            let folder = WorkDir::open(folder)?;
-            let lock = folder.lock()?;
-            Ok((folder.log(journal::FILE_NAME)?, lock))
+            let dir = WorkDir::open(folder)?;
+            let lock = dir.lock()?;
+            Ok((folder.clone(), dir.log(journal::FILE_NAME)?, lock))
         };
-        Ok(Self(work.folders.iter().map(open).collect::<Result<_, WriteError>>()?))
+        for _ in 0..TRIES {
+            let found = AllWork::read(work, plan)?;
+            let locked = Self(found.folders.iter().map(open).collect::<Result<_, WriteError>>()?);
+            let all = AllWork::read(work, plan)?;
+            if all.folders == found.folders {
+                return Ok((locked, all));
+            }
+        }
+        Err(JournalsError::Busy)
     }
 
     /// Whether the system keeps runs out of all of them. Some network file systems have no locks.
     #[must_use]
     pub fn are_locked(&self) -> bool {
-        self.0.iter().all(|(_, lock)| lock.is_held())
+        self.0.iter().all(|(_, _, lock)| lock.is_held())
     }
 
     /// Writes into each what the new plan has taken. To be done before the new plan is seen by anybody: without it, both
@@ -179,14 +220,23 @@ impl OldJournals {
     ///
     /// # Errors
     /// [`WritePlanError`]; the rows may be taken from some of the journals, which the next try makes good.
-    pub fn supersede(&mut self, compacted: &Compacted) -> Result<(), WritePlanError> {
+    pub fn supersede(
+        &mut self,
+        plan: &LoadedPlan,
+        work: &AllWork,
+        compacted: &Compacted,
+    ) -> Result<(), WritePlanError> {
         let mut lines = String::new();
         for Renumbered { network, owner, next, .. } in &compacted.owners {
             let rows = Superseded { network: *network, owner: *owner, from: *next, by: compacted.hash };
             lines += &Entry::Superseded { rows, at: compacted.created_at.clone() }.to_line()?;
         }
-        for (log, _) in &mut self.0 {
+        for (folder, log, _) in &mut self.0 {
             log.drop_unfinished_line()?;
+            // A journal that is new says whose it is first: otherwise its lines would never be relied on.
+            if let Some((shard, of)) = work.unopened.contains(folder).then(|| shard_named(folder)).flatten() {
+                log.append(Entry::Opened { plan: plan.hash, shard, of }.to_line()?.as_bytes())?;
+            }
             // Twice: one line that is damaged later does not give the rows back to the old plan.
             log.append(lines.repeat(2).as_bytes())?;
         }
@@ -243,6 +293,9 @@ pub fn compact(
     let unconfirmed = named.iter().find(|(owner, first)| confirmed.get(*owner) != Some(*first));
     if let Some(((network, owner), _)) = unconfirmed.filter(|_| lines > 0) {
         return Err(CompactError::Unreliable { lines, network: *network, owner: *owner });
+    }
+    if let (Some(((network, owner), _)), Some(folder)) = (unconfirmed, work.unopened.first()) {
+        return Err(CompactError::NoJournal { folder: folder.clone(), network: *network, owner: *owner });
     }
     let before = named.keys().find_map(|(network, owner)| taken(work, *network, *owner));
     let created_at = before.and_then(|taken| work.made_at.get(&taken.by)).cloned().unwrap_or(created_at);

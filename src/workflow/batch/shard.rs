@@ -34,6 +34,13 @@ pub struct ShardState {
     pub last: Option<String>,
 }
 
+impl ShardState {
+    /// Whether there is nothing in the journal, or no journal.
+    fn is_blank(&self) -> bool {
+        self.damaged.is_empty() && self.unclaimed.is_none() && self.superseded.is_empty() && self.rows.is_empty()
+    }
+}
+
 /// What a journal says about a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowState {
@@ -200,6 +207,15 @@ pub(super) fn superseded_in(work: &Path, plan: Sha256Digest) -> Result<Vec<(Supe
     Ok(superseded)
 }
 
+/// Whether results lie in the folder of a shard.
+fn has_results(folder: &Path) -> Result<bool, ShardError> {
+    match list_dir(&folder.join(RESULTS)) {
+        Ok(entries) => Ok(entries.iter().any(|entry| RowResult::is_file_name(&entry.name))),
+        Err(ReadError::NotFound { .. } | ReadError::NotADirectory { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// What a shard was begun as.
 struct Begun {
     /// `None` where no line of the journal says it any more.
@@ -235,6 +251,11 @@ fn begun_as(folder: &Path, shares: &str) -> Result<Option<Begun>, ShardError> {
 fn named_as(shares: &str) -> Option<(u32, u32)> {
     let (number, of) = shares.split_once("-of-")?;
     Some((number.parse().ok()?, of.parse().ok()?))
+}
+
+/// Which shard of how many a folder's name says it is.
+pub(super) fn shard_named(folder: &Path) -> Option<(u32, u32)> {
+    named_as(folder.file_name()?.to_str()?.strip_prefix(FOLDER_START)?)
 }
 
 /// Reads the result of a row, if it is the one in the journal.
@@ -279,8 +300,10 @@ pub struct AllWork {
     pub plan: Sha256Digest,
     /// The folders of shards.
     pub folders: Vec<PathBuf>,
-    /// Which shards of how many they are, as far as a journal says it, or else a folder's name.
+    /// Which shards of how many they are, as a journal says it. Of results without such a journal, their folder's name.
     pub shards: HashSet<(u32, u32)>,
+    /// Folders with results, of which no line of a journal says to what plan they belong.
+    pub unopened: Vec<PathBuf>,
     /// Folders that were named under several names: another name, and the one it was read as.
     pub same: Vec<(PathBuf, PathBuf)>,
     /// By row: what is said, and in which folder.
@@ -303,7 +326,7 @@ pub struct AllWork {
 
 impl AllWork {
     /// Reads the journals of all shards below these folders. Their order does not matter: a row that is done anywhere is
-    /// done.
+    /// done. A shard that was never begun is none, though a run that was refused may have made its folder.
     ///
     /// # Errors
     /// [`ShardError`]; a row with two different results is one.
@@ -311,8 +334,9 @@ impl AllWork {
         let (folders, same) = find_folders(work)?;
         let mut all = Self {
             plan: plan.hash,
-            folders,
+            folders: Vec::with_capacity(folders.len()),
             shards: HashSet::new(),
+            unopened: Vec::new(),
             same,
             lengths: Vec::new(),
             rows: HashMap::new(),
@@ -323,25 +347,32 @@ impl AllWork {
             unclaimed: Vec::new(),
             last: None,
         };
-        for (number, folder) in all.folders.iter().enumerate() {
-            all.lengths.push(length(&folder.join(journal::FILE_NAME)));
-            let state = read_state(folder, plan.hash)?;
+        for folder in folders {
+            let journal = length(&folder.join(journal::FILE_NAME));
+            let state = read_state(&folder, plan.hash)?;
+            if state.opened.is_none() {
+                match (has_results(&folder)?, state.is_blank()) {
+                    (true, _) => all.unopened.push(folder.clone()),
+                    (false, true) => continue,
+                    (false, false) => {}
+                }
+            }
+            let own = u16::try_from(all.folders.len()).unwrap_or(u16::MAX);
+            all.folders.push(folder.clone());
+            all.lengths.push(journal);
             all.damaged.extend(state.damaged.iter().map(|line| (folder.clone(), *line)));
             all.unclaimed.extend(state.unclaimed.map(|lines| (folder.clone(), lines)));
             all.last = all.last.take().max(state.last);
-            let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            all.shards.extend(state.opened.or_else(|| named_as(name.strip_prefix(FOLDER_START)?)));
+            all.shards.extend(state.opened.or_else(|| shard_named(&folder)));
             for (taken, at) in state.superseded {
                 all.made_at.insert(taken.by, at);
                 all.superseded.push(taken);
             }
-            let own = u16::try_from(number).unwrap_or(u16::MAX);
             for (row, found) in state.rows {
                 match (all.rows.get(&row), &found) {
                     (Some((RowState::Done(earlier), other)), RowState::Done(digest)) if earlier != digest => {
                         let other = all.folders.get(usize::from(*other)).cloned().unwrap_or_default();
-                        let (one, other) =
-                            if *folder < other { (folder.clone(), other) } else { (other, folder.clone()) };
+                        let (one, other) = if folder < other { (folder, other) } else { (other, folder) };
                         return Err(ShardError::TwoResults { row, one, other });
                     }
                     (Some((RowState::Done(_), _)), RowState::Done(_)) => all.copies.entry(row).or_default().push(own),
@@ -351,6 +382,9 @@ impl AllWork {
                     }
                 }
             }
+        }
+        if all.folders.is_empty() {
+            return Err(ShardError::NoWork(work.first().cloned().unwrap_or_default()));
         }
         all.superseded.sort_by_key(|taken| (taken.network, taken.owner, taken.from, taken.by.to_string()));
         all.superseded.dedup();

@@ -194,10 +194,10 @@ fn every_shard_is_told() {
     };
     let before = journals();
     for (work, without, shards) in [
-        (&["w1", "w3"][..], &[][..], "the work of shard 2/3 is"),
-        (&["w1", "w3"], &["--without-shard", "3/3", "2/4"], "the work of shard 2/3 is"),
-        (&["w1"], &[], "the work of shards 2/3, 3/3 is"),
-        (&["w1"], &["--without-shard", "3/3"], "the work of shard 2/3 is"),
+        (&["w1", "w3"][..], &[][..], "shard 2/3 is"),
+        (&["w1", "w3"], &["--without-shard", "3/3", "2/4"], "shard 2/3 is"),
+        (&["w1"], &[], "shards 2/3, 3/3 are"),
+        (&["w1"], &["--without-shard", "3/3"], "shard 2/3 is"),
     ] {
         let assert = compact(work, without).assert().code(1);
         let said = stderr(&assert);
@@ -205,14 +205,14 @@ fn every_shard_is_told() {
         assert!(said.contains("--without-shard 2/3"), "{said}");
         assert!(!folder.join("next").exists() && journals() == before);
     }
-    // The journal says which shard it is, or else the name of its folder.
+    // The journal says which shard it is, or else, where it is lost, the name of its folder.
     let whole = fs::read_to_string(folder.join("w2/shard-2-of-3/journal")).unwrap();
     fs::write(folder.join("w2/shard-2-of-3/journal"), "").unwrap();
     let assert = compact(&["w1", "w3"], &["--without-shard", "2/3", "--confirm", &format!("{OWNER}=11")]).assert();
     // Without its work, nonce 8 counts as registered and has no result: to be said twice, and rightly.
     assert!(stderr(&assert.code(1)).contains("code: batch.next-nonce "));
     let assert = compact(&["w1", "w2", "w3"], &[]).assert().code(1);
-    assert!(stderr(&assert).contains("code: batch.next-nonce "), "{}", stderr(&assert));
+    assert!(stderr(&assert).contains("code: batch.journal "), "{}", stderr(&assert));
     fs::write(folder.join("w2/shard-2-of-3/journal"), whole).unwrap();
     compact(&["w1", "w2", "w3"], &[]).assert().success();
     for (work, shard) in [("w1", "1/3"), ("w2", "2/3"), ("w3", "3/3")] {
@@ -223,6 +223,72 @@ fn every_shard_is_told() {
     // Only rows that would be taken count: the others of a shard may be anywhere.
     let assert = merge(folder, &["--work", "w1", "--out", "o"]).assert().code(5);
     assert!(stderr(&assert).contains("gap at nonce 8"), "{}", stderr(&assert));
+}
+
+/// A run that was refused leaves the folder of its shard: it is not the work of that shard, which may be on another worker.
+#[test]
+fn a_folder_without_a_journal_is_no_shard() {
+    let folder = service(6);
+    let folder = folder.path();
+    fs::write(folder.join("ks/keystore-1.txt"), "wrong").unwrap();
+    plan(folder);
+    // None of the keystores is there, but their passwords are.
+    let keystores: Vec<_> = (1..=6).map(|number| folder.join(format!("ks/keystore-{number}.json"))).collect();
+    for path in &keystores {
+        fs::rename(path, path.with_extension("away")).unwrap();
+    }
+    for (work, shard) in [("w1", "2/2"), ("w1", "1/3")] {
+        let assert = run(folder, &["--work", work, "--shard", shard]).assert().code(1);
+        assert!(stderr(&assert).contains("code: batch.inputs-changed "), "{}", stderr(&assert));
+    }
+    for path in &keystores {
+        fs::rename(path.with_extension("away"), path).unwrap();
+    }
+    let compact = |options: &[&str]| {
+        let next = format!("{OWNER}=7");
+        merge(folder, &[&["--out", "next", "--compact", "--next-nonce", &next, "--work"], options].concat())
+    };
+    let assert = compact(&["w1"]).assert().code(1);
+    assert!(stderr(&assert).contains("code: batch.no-work "), "{}", stderr(&assert));
+    run(folder, &["--work", "w1", "--shard", "1/2"]).assert().code(1);
+    run(folder, &["--work", "w2", "--shard", "2/2"]).assert().code(0);
+    let assert = compact(&["w1"]).assert().code(1);
+    let said = stderr(&assert);
+    assert!(said.contains("code: batch.shard-missing ") && said.contains("shard 2/2 is"), "{said}");
+    compact(&["w1", "w2"]).assert().success();
+    for empty in ["shard-2-of-2", "shard-1-of-3"] {
+        assert!(!folder.join("w1").join(empty).join("journal").exists(), "{empty}");
+    }
+    // No shard does the rows for the old plan any more, in whatever folder.
+    for (work, shard) in [("w1", "1/2"), ("w1", "2/2"), ("w2", "2/2")] {
+        let assert = run(folder, &["--work", work, "--shard", shard]).assert().code(1);
+        assert!(stderr(&assert).contains("code: batch.superseded "), "{work}, {shard}: {}", stderr(&assert));
+    }
+}
+
+/// What a journal said that is lost may have been that another plan has the rows.
+#[test]
+fn a_lost_journal_counts_as_damage() {
+    let folder = with_a_gap();
+    let folder = folder.path();
+    compact(folder, 10, &["--out", "first"]).assert().success();
+    let journal = folder.join("work/shard-1-of-1/journal");
+    for lost in [None, Some("")] {
+        match lost {
+            None => fs::remove_file(&journal).unwrap(),
+            Some(text) => fs::write(&journal, text).unwrap(),
+        }
+        let assert = compact(folder, 7, &["--out", "second"]).assert().code(1);
+        let said = stderr(&assert);
+        assert!(said.contains("code: batch.journal ") && said.contains("no journal says of which plan"), "{said}");
+    }
+    let confirmed = format!("{OWNER}=7");
+    compact(folder, 7, &["--out", "second", "--confirm", &confirmed]).assert().success();
+    // What it is told now can be relied on, and the same again is the same plan.
+    let plan = fs::read(folder.join("second/plan.jsonl")).unwrap();
+    fs::remove_file(folder.join("second/plan.jsonl")).unwrap();
+    compact(folder, 7, &["--out", "second"]).assert().success();
+    assert!(fs::read(folder.join("second/plan.jsonl")).unwrap() == plan);
 }
 
 /// A folder under two names is one folder, and no run in its own way.

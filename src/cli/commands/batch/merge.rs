@@ -16,7 +16,7 @@ use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, ids, nonces, printable};
 use crate::store::atomic::Mode;
 use crate::store::output_dir::OutputDir;
-use crate::store::read::{digest_of, way_between};
+use crate::store::read::{digest_of, length, way_between};
 use crate::store::work_dir::{Lock, WorkDir};
 use crate::store::write_error::WriteError;
 use crate::workflow::batch::LoadedPlan;
@@ -243,11 +243,11 @@ fn make_new_plan(
     asked: Asked<'_>,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
-    let work = read_work(arguments, plan)?;
-    warn_of_work(&work, printer);
+    warn_of_work(&read_work(arguments, plan)?, printer);
     let path = arguments.out.join(PLAN_FILE);
     let content = |path: &Path| digest_of(path).ok();
-    if content(&path).is_some_and(|there| content(&arguments.plan) == Some(there)) {
+    let is_as_long = length(&path).is_some_and(|there| length(&arguments.plan) == Some(there));
+    if is_as_long && content(&path).is_some_and(|there| content(&arguments.plan) == Some(there)) {
         return Err(Failure::new(Code::OutputExists, "the new plan would replace the one that it is made from")
             .hint("name another folder with --out"));
     }
@@ -260,14 +260,14 @@ fn make_new_plan(
     let mut staged = output.begin(PLAN_FILE, Mode::Public).map_err(|error| Failure::write(&error))?;
     let created_at = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
     // From here on no run of the old plan changes what is read.
-    let mut journals = OldJournals::open(&work).map_err(|error| Failure::batch_journals(&error))?;
+    let (mut journals, work) =
+        OldJournals::open(&arguments.work, plan).map_err(|error| Failure::batch_journals(&error))?;
     if !journals.are_locked() {
         printer.warning("this file system has no locks: make sure that no run does rows of the old plan now");
     }
-    let work = read_work(arguments, plan)?;
     let compacted = compact(plan, &work, asked, (created_at, base.to_owned()), &mut staged)
         .map_err(|error| Failure::batch_compact(&error))?;
-    journals.supersede(&compacted).map_err(|error| Failure::batch_half_taken(&error))?;
+    journals.supersede(plan, &work, &compacted).map_err(|error| Failure::batch_half_taken(&error))?;
     output.publish(vec![staged]).map_err(|error| Failure::batch_half_taken(&error.into()))?;
     show_new_plan(plan, &compacted, &path, printer);
     Ok(Exit::Done)
@@ -291,7 +291,8 @@ fn show_new_plan(plan: &LoadedPlan, compacted: &Compacted, path: &Path, printer:
     printer.message(&format!("  hash {}", compacted.hash));
     printer.result(&path.display().to_string());
     printer.message("next: `dvkey batch run` with the new plan and a new --work: the rows are signed anew, and their");
-    printer.message("keys and passwords are needed again. Merge nothing more of these owners from the old plan.");
+    printer.message("keys and passwords are needed again. Merge nothing more of these owners from the old plan,");
+    printer.message("and register nothing from files that were merged before, from these nonces on.");
 }
 
 fn show_renumbered(owner: &Renumbered, printer: &Printer) {

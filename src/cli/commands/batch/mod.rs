@@ -101,6 +101,9 @@ fn warn_of_work(work: &AllWork, printer: &Printer) {
     for (folder, line) in &work.damaged {
         printer.warning(&format!("{}: line {line} of the journal is damaged", folder.display()));
     }
+    for folder in &work.unopened {
+        printer.warning(&format!("{}: there are results, and no journal says of which plan", folder.display()));
+    }
     for (folder, unclaimed) in &work.unclaimed {
         printer.warning(&format!("{}: {}", folder.display(), unclaimed_in_words(*unclaimed)));
     }
