@@ -138,6 +138,13 @@ fn lock_results(out: &Path, printer: &Printer) -> Result<Option<Lock>, Failure> 
                 WriteError::InUse { .. } => {
                     failure.hint("one merge at a time writes to a folder; merge again when the other one has ended")
                 }
+                WriteError::PermissionDenied { .. } => failure.hint(
+                    "the folder must be one that you may write to; a lock of another user that was left there may be \
+                     removed when none of their merges is running",
+                ),
+                WriteError::NotAFile { .. } | WriteError::Io { .. } => {
+                    failure.hint("a merge keeps others out with a file of this name; make room for it")
+                }
                 _ => failure,
             })
         }
