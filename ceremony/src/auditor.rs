@@ -1,11 +1,11 @@
 //! ROLE: the auditor, who replays a ceremony from its public files: one verdict for each numbered check.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::agdkg::bundle::Bundle;
 use crate::agdkg::certificate::Certificate;
 use crate::agdkg::certify::{Certifies, SignedCertify};
-use crate::agdkg::choice::settle;
+use crate::agdkg::choice::{settle, transcripts};
 use crate::agdkg::deal::SignedDeal;
 use crate::agdkg::outputs::{Assembled, assemble_outputs};
 use crate::agdkg::plan::{Plan, Waivers};
@@ -151,14 +151,19 @@ fn replay(
             Err(fault) => strays.push(fault),
         }
     }
-    let mut certifies = Certifies::default();
+    let others: Vec<_> = twice.values().map(|two| &two.second).collect();
+    let here = transcripts(plan, &deals, &others);
+    let (mut certifies, mut for_others) = (Certifies::default(), Vec::new());
     for file in &bundle.certifies {
         match SignedCertify::parse(plan, file) {
-            Ok(certify) => certifies.insert(certify),
+            Ok(certify) if here.contains_key(certify.transcript()) => certifies.insert(certify),
+            Ok(certify) => for_others.push(certify),
             Err(fault) => strays.push(fault),
         }
     }
-    let others: Vec<_> = twice.values().map(|two| &two.second).collect();
+    // Whoever certified these deals did so, whatever else it signed.
+    let certified: BTreeSet<_> = certifies.iter().map(SignedCertify::sender).collect();
+    for_others.into_iter().filter(|file| !certified.contains(&file.sender())).for_each(|file| certifies.insert(file));
     let mismatched = |deals: &Deals, one: &Precommit| deals.of(one.sender()).and_then(|deal| one.check(deal).err());
     let settled = match !twice.is_empty() || precommits.iter().any(|one| mismatched(&deals, one).is_some()) {
         true => settle(plan, &deals, &others, &precommits, &certifies, seed, rsa),

@@ -365,19 +365,14 @@ impl<'a> Signed<'a> {
 pub struct Certifies(BTreeMap<Identifier, Vec<SignedCertify>>);
 
 impl Certifies {
-    /// Takes a file; the same file again is nothing new.
+    /// Takes a file; the same file again is nothing new, and neither is one more than [`MAX_FILES_OF_ONE`] of its author.
     ///
-    /// Of more than [`MAX_FILES_OF_ONE`] the smallest are kept, whatever order they come in: only their author can make
-    /// them, and it must neither exhaust those who verify nor make two of them see different files.
+    /// Those that came first stay: only their author can make them, and it must neither exhaust those who verify nor take
+    /// back what it certified by signing more.
     pub fn insert(&mut self, file: SignedCertify) {
         let of_sender = self.0.entry(file.sender).or_default();
-        if of_sender.contains(&file) {
-            return;
-        }
-        of_sender.push(file);
-        if of_sender.len() > MAX_FILES_OF_ONE {
-            let largest = (0..).zip(of_sender.iter()).max_by_key(|(_, file)| &file.bytes).map(|(position, _)| position);
-            largest.map(|position: usize| of_sender.remove(position));
+        if of_sender.len() < MAX_FILES_OF_ONE && !of_sender.contains(&file) {
+            of_sender.push(file);
         }
     }
 

@@ -195,28 +195,7 @@ impl Collection {
                 Taken::New(Some(sender))
             }
             CeremonyFile::Deal | CeremonyFile::RedactedDeal => self.take_deal(SignedDeal::parse(plan, bytes)?),
-            CeremonyFile::Certify => {
-                let certify = SignedCertify::parse(plan, bytes)?;
-                let sender = certify.sender();
-                if self.certifies.iter().any(|other| *other == certify) {
-                    return Ok(Taken::Known);
-                }
-                // Files for other deals never drive out those for these: nobody takes back what it certified.
-                let here = &self.transcripts;
-                let is_other = |one: &SignedCertify| !here.is_empty() && !here.contains(one.transcript());
-                let of_sender = || self.certifies.iter().filter(|one| one.sender() == sender);
-                let others = of_sender().filter(|one| is_other(one)).count();
-                let full = others >= MOST_FOR_OTHER_DEALS || of_sender().count() >= MAX_FILES_OF_ONE;
-                if is_other(&certify) && full {
-                    return Ok(Taken::TooMany);
-                }
-                // Of one author, the core keeps the same few files everywhere.
-                self.certifies.insert(certify.clone());
-                if !self.certifies.iter().any(|kept| *kept == certify) {
-                    return Ok(Taken::TooMany);
-                }
-                Taken::New(Some(sender))
-            }
+            CeremonyFile::Certify => self.take_certify(SignedCertify::parse(plan, bytes)?),
             CeremonyFile::Complaint => {
                 let complaint = Complaint::parse(plan, bytes)?;
                 // One complaint of each against each is enough.
@@ -250,11 +229,33 @@ impl Collection {
         })
     }
 
+    /// Of an author's files those stay that came first: whoever can sign more of them without end takes nothing back by
+    /// that. Files for other deals are a few, and leave room for those for these.
+    fn take_certify(&mut self, certify: SignedCertify) -> Taken {
+        if self.certifies.iter().any(|other| *other == certify) {
+            return Taken::Known;
+        }
+        let (sender, here) = (certify.sender(), &self.transcripts);
+        let is_other = |one: &SignedCertify| !here.is_empty() && !here.contains(one.transcript());
+        let of_sender = || self.certifies.iter().filter(|one| one.sender() == sender);
+        let too_many_others =
+            is_other(&certify) && of_sender().filter(|one| is_other(one)).count() >= MOST_FOR_OTHER_DEALS;
+        if too_many_others || of_sender().count() >= MAX_FILES_OF_ONE {
+            return Taken::TooMany;
+        }
+        self.certifies.insert(certify);
+        Taken::New(Some(sender))
+    }
+
     fn take_deal(&mut self, deal: SignedDeal) -> Taken {
         let taken = self.sort_deal(deal);
         if matches!(taken, Taken::New(_) | Taken::Evidence(_)) {
             let others: Vec<_> = self.equivocations.values().map(|two| &two.second).collect();
             self.transcripts = choice::transcripts(&self.plan, &self.deals, &others).into_keys().collect();
+            // What was taken before all deals were there could not be told from files for others.
+            for certify in std::mem::take(&mut self.certifies).iter() {
+                self.take_certify(certify.clone());
+            }
         }
         taken
     }
