@@ -9,6 +9,7 @@ use crate::format::journal::Superseded;
 use crate::format::plan::PlanError as PlanFileError;
 use crate::store::read::ReadError;
 use crate::workflow::batch::compact::{CompactError, JournalsError};
+use crate::workflow::batch::earlier::Earlier;
 use crate::workflow::batch::merge::MergeError;
 use crate::workflow::batch::plan::{PlanError, Problem};
 use crate::workflow::batch::run::{RowProblem, RunError};
@@ -158,15 +159,21 @@ impl Failure {
             MergeError::Work(error) => Self::batch_work(error),
             MergeError::Clash(_) => Self::new(Code::BatchNonceClash, error.to_string())
                 .hint("nothing was written; decide for one of them: each nonce registers one validator"),
-            MergeError::Earlier { is_replaceable, .. } => {
-                Self::new(Code::BatchNonceClash, error.to_string()).hint(match is_replaceable {
-                    true => "nothing was written; where they are not registered, --force replaces them",
-                    false => {
-                        "nothing was written; bring back the results that are missing, or, where they are not \
-                         registered, move them away"
-                    }
-                })
-            }
+            MergeError::Earlier(earlier) => Self::new(Code::BatchNonceClash, error.to_string()).hint(match earlier {
+                Earlier::NotAsked { .. } => "nothing was written; where they are not registered, --force replaces them",
+                Earlier::Foreign { .. } => {
+                    "nothing was written, and --force replaces only keyshares of the same owner, network and operators: \
+                     merge into another folder"
+                }
+                Earlier::Losing { .. } => {
+                    "nothing was written; bring back the results that are missing, or, where they are not registered, \
+                     move them away"
+                }
+                Earlier::Unknown(_) => {
+                    "nothing was written, since nobody can tell which validators would be lost; look what it is, and move \
+                     it away, or merge into another folder"
+                }
+            }),
             MergeError::Write(error) => {
                 let failure = Self::write(error);
                 match failure.code {

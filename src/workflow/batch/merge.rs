@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use dvkey_ceremony::{Address, Nonce, OperatorId, PublicKey};
 
+use super::earlier::Earlier;
 use super::merged_file::Piece;
 use super::others::{self, Clash};
 use super::result::GROUP;
@@ -113,21 +114,8 @@ pub enum MergeError {
     #[error(transparent)]
     Clash(#[from] Clash),
     /// Keyshares of an earlier merge are there, which may be registered by now.
-    #[error(
-        "{}: keyshares{} are there, and may be registered; what there is now makes other files, of {now}",
-        folder.display(),
-        earlier.map(|earlier| format!(" of {earlier} validators")).unwrap_or_default()
-    )]
-    Earlier {
-        /// Where.
-        folder: PathBuf,
-        /// How many validators they have, if their provenance says it.
-        earlier: Option<usize>,
-        /// How many the new ones would have.
-        now: usize,
-        /// Whether no validator would be lost.
-        is_replaceable: bool,
-    },
+    #[error(transparent)]
+    Earlier(#[from] Earlier),
     /// Writing failed.
     #[error(transparent)]
     Write(#[from] WriteError),

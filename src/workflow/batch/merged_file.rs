@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dvkey_ceremony::{Address, Nonce};
 
+use super::earlier::{Content, Whose};
 use super::merge::{MergeError, MergedFile, Names, Request, Slot, cluster};
 use super::result::GROUP;
 use super::shard::AllWork;
@@ -76,17 +77,18 @@ impl<'a> Piece<'a> {
     }
 
     /// Refuses to put another content where keyshares of an earlier merge are, which may be registered by now: without
-    /// --force always, and with it where validators would be lost.
+    /// --force always, and with it where they are not of the same owner, network and operators, or would be lost in part.
     pub(super) fn must_not_replace(&self) -> Result<(), MergeError> {
-        if self.kept.is_some() || digest_of(&self.folder.join(KEYSHARES_FILE)).is_err() {
+        if self.kept.is_some() {
             return Ok(());
         }
-        let (earlier, now) = (self.file.earlier(&self.folder), self.file.run.len());
-        let is_replaceable = earlier.is_none_or(|earlier| earlier <= now);
-        if is_replaceable && self.file.request.force {
-            return Ok(());
-        }
-        Err(MergeError::Earlier { folder: self.folder.clone(), earlier, now, is_replaceable })
+        let Some(content) = Content::read(&self.folder)? else { return Ok(()) };
+        let File { network, owner, run, request, .. } = &self.file;
+        let mut operators = self.file.cluster()?.cluster.ids();
+        operators.sort_unstable();
+        let ours = Whose { owner: *owner, network: Some(*network), operators };
+        let validators = run.iter().map(|slot| (u64::from(slot.nonce.get()), slot.public_key.as_slice()));
+        Ok(content.must_not_be_lost(&self.folder, ours, validators, request.force)?)
     }
 
     pub(super) fn make(self) -> Result<MergedFile, MergeError> {

@@ -11,6 +11,7 @@
 //! | [`compact`] | a new plan that closes gaps, by decision and never silently |
 
 pub mod compact;
+pub mod earlier;
 mod finish;
 pub mod merge;
 mod merged_file;

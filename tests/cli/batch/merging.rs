@@ -137,3 +137,73 @@ fn a_read_only_folder_for_the_results() {
     assert!(mount("remount,rw"));
     merge(folder, &["--out", "merged"]).assert().success();
 }
+
+fn digest(path: &Path) -> Vec<u8> {
+    <sha2::Sha256 as sha2::Digest>::digest(fs::read(path).unwrap()).to_vec()
+}
+
+/// Keyshares that are there are replaced only by ones of the same owner and operators that have all of their validators, with
+/// --force, whatever is said of them beside them.
+#[test]
+fn force_replaces_nobody_elses_keyshares_and_loses_no_validator() {
+    let folder = service(4);
+    let folder = folder.path();
+    let file = folder.join(OUT).join("keyshares.json");
+    let refused = |options: &[&str], words: &[&str]| {
+        let before = digest(&file);
+        let assert = merge(folder, &[&["--out", "merged"], options].concat()).assert().code(1);
+        let said = stderr(&assert);
+        assert!(said.contains("code: batch.nonce-clash "), "{said}");
+        for word in words {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+        assert!(digest(&file) == before);
+    };
+    // An owner with the same first eight digits has the same folder.
+    let other = dvkey_ceremony::Address::from_bytes({
+        let mut bytes = [0x11; 20];
+        bytes[..4].copy_from_slice(&hex::decode(&OWNER[2..10]).unwrap());
+        bytes
+    });
+    let row = |number: u8, owner: &str, nonce: &str| {
+        format!("ks/keystore-{number}.json,operators.json,,{owner},{nonce},hoodi,,\n")
+    };
+    let other = other.to_checksum();
+    let begin = |rows: &[String]| {
+        for name in ["plan.jsonl", "work"] {
+            let path = folder.join(name);
+            let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+        }
+        manifest(folder, &rows.concat());
+        plan(folder);
+        run(folder, &[]).assert().success();
+    };
+    begin(&[row(1, &other, "7")]);
+    merge(folder, &["--out", "merged"]).assert().success();
+    begin(&[row(2, OWNER, "7"), row(3, OWNER, "")]);
+    for options in [&[][..], &["--force"]] {
+        refused(options, &[&other, OWNER, "of 1 validator are there", "merge into another folder"]);
+    }
+    // Without its provenance a file is what it was, and shorter ones do not replace it.
+    fs::remove_dir_all(folder.join("merged")).unwrap();
+    merge(folder, &["--out", "merged"]).assert().success();
+    fs::remove_file(file.with_file_name("provenance.json")).unwrap();
+    begin(&[row(2, OWNER, "7")]);
+    let lost = format!("lost would be validator {} with nonce 8", super::public_key(3));
+    for options in [&[][..], &["--force"]] {
+        refused(options, &["of 2 validators are there", &lost, "another file, of 1"]);
+    }
+    // Another validator with the nonce of one that is there.
+    begin(&[row(2, OWNER, "7"), row(4, OWNER, ""), row(1, OWNER, "")]);
+    refused(&["--force"], &[&lost]);
+    // The same ones, and one more: other shares, which replace them on request.
+    begin(&[row(2, OWNER, "7"), row(3, OWNER, ""), row(4, OWNER, "")]);
+    refused(&[], &["no validator would be lost", "--force replaces them"]);
+    merge(folder, &["--out", "merged", "--force"]).assert().success();
+    assert_eq!(merged(folder, OUT).len(), 3);
+    // What cannot be read is not known to be worth nothing.
+    fs::write(&file, "{\"version\":").unwrap();
+    for options in [&[][..], &["--force"]] {
+        refused(options, &["cannot be read as keyshares", "move it away"]);
+    }
+}
