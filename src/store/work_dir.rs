@@ -23,6 +23,10 @@ const LOCK_FILE: &str = "lock";
 /// The same for a folder whose content is handed on: hidden, and gone with the lock.
 const HIDDEN_LOCK_FILE: &str = ".dvkey-lock";
 
+/// The most that is cut off behind the last line feed of a log, in bytes. A group of lines is appended at once, and a power
+/// failure may leave zeros for as many bytes; a longer rest is nobody's unfinished line.
+pub const MAX_UNFINISHED: u64 = 1 << 20;
+
 /// A folder that is there.
 pub struct WorkDir {
     dir: Arc<Dir>,
@@ -255,19 +259,31 @@ impl Log {
     /// Cuts off what stands behind the last line feed: the rest of a line that a killed run, or a full disk, left.
     ///
     /// # Errors
-    /// [`WriteError`] as the system reports it.
+    /// [`WriteError::LongUnfinished`] beyond [`MAX_UNFINISHED`]; otherwise as the system reports it.
     pub fn drop_unfinished_line(&mut self) -> Result<(), WriteError> {
         let failed = |error| WriteError::from_io(&self.path, error);
         let length = self.file.seek(SeekFrom::End(0)).map_err(failed)?;
-        let mut keep = length;
-        let mut byte = [0_u8];
-        while keep > 0 {
-            self.file.seek(SeekFrom::Start(keep - 1)).map_err(failed)?;
-            self.file.read_exact(&mut byte).map_err(failed)?;
-            if byte == *b"\n" {
-                break;
+        let mut end = length;
+        let mut buffer = vec![0_u8; 64 << 10];
+        let keep = loop {
+            let start = end.saturating_sub(64 << 10);
+            let count = usize::try_from(end - start).unwrap_or(0);
+            let block = buffer.get_mut(..count).unwrap_or_default();
+            self.file.seek(SeekFrom::Start(start)).map_err(failed)?;
+            self.file.read_exact(block).map_err(failed)?;
+            if let Some(feed) = block.iter().rposition(|byte| *byte == b'\n') {
+                break start.saturating_add(u64::try_from(feed).unwrap_or(0)).saturating_add(1);
             }
-            keep -= 1;
+            if start == 0 {
+                break 0;
+            }
+            if length - start > MAX_UNFINISHED {
+                return Err(WriteError::LongUnfinished { path: self.path.clone(), limit: MAX_UNFINISHED });
+            }
+            end = start;
+        };
+        if length - keep > MAX_UNFINISHED {
+            return Err(WriteError::LongUnfinished { path: self.path.clone(), limit: MAX_UNFINISHED });
         }
         if keep < length { self.file.set_len(keep).map_err(failed) } else { Ok(()) }
     }
@@ -383,6 +399,29 @@ mod tests {
             log.drop_unfinished_line().unwrap();
             log.append(b"more\n").unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{kept}more\n"));
+        }
+    }
+
+    /// Across blocks and at their edges; and what is longer than any line of ours is not thrown away.
+    #[test]
+    fn unfinished_lines_of_any_length_are_found_in_blocks() {
+        let outer = tempfile::tempdir().unwrap();
+        let dir = WorkDir::open(outer.path()).unwrap();
+        let path = outer.path().join("log");
+        let most = usize::try_from(MAX_UNFINISHED).unwrap();
+        for kept in ["", "one\n"] {
+            for rest in [1, (64 << 10) - 1, 64 << 10, (64 << 10) + 1, 200_000, most, most + 1, 3 * most] {
+                let text = format!("{kept}{}", "x".repeat(rest));
+                std::fs::write(&path, &text).unwrap();
+                let outcome = dir.log("log").unwrap().drop_unfinished_line();
+                let now = std::fs::read_to_string(&path).unwrap();
+                if rest <= most {
+                    assert!(outcome.is_ok() && now == kept, "{rest}");
+                } else {
+                    assert!(matches!(outcome, Err(WriteError::LongUnfinished { limit: MAX_UNFINISHED, .. })), "{rest}");
+                    assert!(now == text, "{rest}");
+                }
+            }
         }
     }
 

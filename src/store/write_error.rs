@@ -39,6 +39,14 @@ pub enum WriteError {
         /// The missing directory.
         path: PathBuf,
     },
+    /// What stands behind the last line of a log is longer than what an interrupted write leaves.
+    #[error("{path}: more than {limit} bytes behind the last line feed, which no interrupted write has left", path = path.display())]
+    LongUnfinished {
+        /// The log.
+        path: PathBuf,
+        /// The most that is cut off.
+        limit: u64,
+    },
     /// The file system is mounted read-only.
     #[error("{path}: read-only file system", path = path.display())]
     ReadOnly {
