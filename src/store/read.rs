@@ -147,14 +147,27 @@ pub fn read_head(source: &Source, most: u64) -> Result<Vec<u8>, ReadError> {
 /// # Errors
 /// [`ReadError`] as the system reports it.
 pub fn digest_of(path: &Path) -> Result<Sha256Digest, ReadError> {
+    digest_within(path, u64::MAX)
+}
+
+/// The digest of a regular file of at most `limit` bytes.
+///
+/// # Errors
+/// [`ReadError::TooLarge`], before anything is read if the file says so itself; otherwise as the system reports it.
+pub fn digest_within(path: &Path, limit: u64) -> Result<Sha256Digest, ReadError> {
     let source = Source::File(path.to_path_buf());
-    let mut file = open(&source, u64::MAX)?;
+    let mut file = open(&source, limit)?;
     let mut running = Sha256Running::default();
     let mut buffer = vec![0; 64 << 10];
+    let mut left = limit;
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return Ok(running.digest()),
-            Ok(count) => running.update(buffer.get(..count).unwrap_or_default()),
+            Ok(count) => {
+                let rest = left.checked_sub(u64::try_from(count).unwrap_or(u64::MAX));
+                left = rest.ok_or_else(|| too_large(&source, limit))?;
+                running.update(buffer.get(..count).unwrap_or_default());
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(ReadError::from_io(&source, error)),
         }
@@ -434,6 +447,18 @@ mod tests {
         assert_eq!(read_secret(&source, 5).unwrap().expose(), b"12345");
         assert!(matches!(read_bounded(&source, 4), Err(ReadError::TooLarge { limit: 4, .. })));
         assert!(matches!(read_secret(&source, 4), Err(ReadError::TooLarge { limit: 4, .. })));
+    }
+
+    #[test]
+    fn the_limit_of_a_digest_is_exact() {
+        let (dir, source) = file(b"12345");
+        let (Source::Path(path), digest) = (source, Sha256Digest::of(b"12345")) else { panic!() };
+        assert_eq!((digest_within(&path, 5).unwrap(), digest_of(&path).unwrap()), (digest, digest));
+        assert!(matches!(digest_within(&path, 4), Err(ReadError::TooLarge { limit: 4, .. })));
+        // Nobody reads a terabyte of holes.
+        let sparse = dir.path().join("sparse");
+        File::create(&sparse).unwrap().set_len(1 << 40).unwrap();
+        assert!(matches!(digest_within(&sparse, 1 << 30), Err(ReadError::TooLarge { .. })));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::store::read::ReadError;
 use crate::workflow::batch::compact::{CompactError, JournalsError};
 use crate::workflow::batch::earlier::Earlier;
 use crate::workflow::batch::merge::MergeError;
+use crate::workflow::batch::others::Shared;
 use crate::workflow::batch::plan::{PlanError, Problem};
 use crate::workflow::batch::run::{RowProblem, RunError};
 use crate::workflow::batch::shard::ShardError;
@@ -157,8 +158,16 @@ impl Failure {
             MergeError::Plan(error) => Self::batch_load(error),
             MergeError::Read(error) => Self::read(Code::FileUnreadable, error),
             MergeError::Work(error) => Self::batch_work(error),
-            MergeError::Clash(_) => Self::new(Code::BatchNonceClash, error.to_string())
-                .hint("nothing was written; decide for one of them: each nonce registers one validator"),
+            MergeError::Clash(clash) => {
+                Self::new(Code::BatchNonceClash, error.to_string()).hint(match clash.shared {
+                    Shared::Nonce { .. } => {
+                        "nothing was written; decide for one of them: each nonce registers one validator"
+                    }
+                    Shared::Validator { .. } => {
+                        "nothing was written; decide for one of them: a validator that is registered twice can be slashed"
+                    }
+                })
+            }
             MergeError::Earlier(earlier) => Self::new(Code::BatchNonceClash, error.to_string()).hint(match earlier {
                 Earlier::NotAsked { .. } => "nothing was written; where they are not registered, --force replaces them",
                 Earlier::Foreign { .. } => {

@@ -57,7 +57,7 @@ pub enum Earlier {
         /// How many the new ones would have.
         now: usize,
         /// Whose both are.
-        whose: Whose,
+        whose: Box<Whose>,
     },
     /// They are somebody else's, or for other operators.
     #[error("{} of {ours}", there(folder, *earlier, theirs, *now))]
@@ -88,7 +88,7 @@ pub enum Earlier {
         /// How many the new ones would have.
         now: usize,
         /// Whose both are.
-        whose: Whose,
+        whose: Box<Whose>,
         /// How many would be lost.
         lost: usize,
         /// The lowest nonce of those.
@@ -158,9 +158,9 @@ impl Content {
     ) -> Result<(), Earlier> {
         let (folder, earlier) = (folder.to_path_buf(), self.validators.len());
         let new: HashSet<_> = validators.collect();
-        let now = new.len();
+        let (now, ours) = (new.len(), Box::new(ours));
         if !self.whose.is_as(&ours) {
-            let (theirs, ours) = (Box::new(self.whose), Box::new(ours));
+            let theirs = Box::new(self.whose);
             return Err(Earlier::Foreign { folder, earlier, now, theirs, ours });
         }
         let mut lost = self.validators.iter().filter(|(nonce, key)| !new.contains(&(*nonce, key.as_slice())));

@@ -110,7 +110,7 @@ pub enum MergeError {
     /// The work cannot be used any more.
     #[error(transparent)]
     Work(#[from] ShardError),
-    /// Files of another plan are there, and would use a nonce once more.
+    /// Other files are there with a nonce, or a validator, that the new ones would have, too.
     #[error(transparent)]
     Clash(#[from] Clash),
     /// Keyshares of an earlier merge are there, which may be registered by now.
@@ -236,7 +236,7 @@ fn merge_as(
         }
     }
     for piece in &all {
-        others.must_not_have(&piece.folder, piece.owner(), (piece.first, piece.last))?;
+        others.must_not_have(&piece.folder, piece.owner(), (piece.first, piece.last), piece.validators())?;
         if !made.iter().any(|file| file.folder == piece.folder) {
             piece.must_not_replace()?;
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use dvkey_ceremony::{Address, Nonce};
+use dvkey_ceremony::{Address, Nonce, PublicKey};
 
 use super::earlier::{Content, Whose};
 use super::merge::{MergeError, MergedFile, Names, Request, Slot, cluster};
@@ -21,7 +21,7 @@ use crate::format::provenance::{
 use crate::format::row_result::RowResult;
 use crate::store::atomic::{Mode, Staged};
 use crate::store::output_dir::OutputDir;
-use crate::store::read::{Source, digest_of, read_bounded, read_file};
+use crate::store::read::{ReadError, Source, digest_of, digest_within, exists, read_bounded, read_file};
 use crate::store::write_error::WriteError;
 use crate::workflow::split::{KEYSHARES_FILE, OUTPUT_FILES};
 use crate::workflow::verify::check::{Check, Verdict};
@@ -76,6 +76,10 @@ impl<'a> Piece<'a> {
         (self.file.network, self.file.owner)
     }
 
+    pub(super) fn validators(&self) -> impl Iterator<Item = &[u8; PublicKey::BYTES]> + Clone {
+        self.file.run.iter().map(|slot| &slot.public_key)
+    }
+
     /// Refuses to put another content where keyshares of an earlier merge are, which may be registered by now: without
     /// --force always, and with it where they are not of the same owner, network and operators, or would be lost in part.
     pub(super) fn must_not_replace(&self) -> Result<(), MergeError> {
@@ -93,7 +97,7 @@ impl<'a> Piece<'a> {
 
     pub(super) fn make(self) -> Result<MergedFile, MergeError> {
         let Self { file, folder, first, last, kept } = self;
-        let before = digest_of(&folder.join(KEYSHARES_FILE)).ok();
+        let before = keyshares_digest(&folder).ok();
         let digest = match kept {
             Some(digest) => {
                 let reader = read_file(&folder.join(KEYSHARES_FILE))?;
@@ -128,7 +132,7 @@ impl File<'_> {
     fn make(&self, folder: &Path, first: Nonce) -> Result<Sha256Digest, MergeError> {
         let cluster = self.cluster()?;
         // A provenance without its keyshares is what a merge leaves that was killed between the two.
-        let is_unfinished = digest_of(&folder.join(KEYSHARES_FILE)).is_err()
+        let is_unfinished = !exists(&folder.join(KEYSHARES_FILE))
             && claims(folder).is_some_and(|claims| claims.plan == Some(self.plan.hash.to_string()));
         let output = OutputDir::prepare(folder, &OUTPUT_FILES, self.request.force || is_unfinished)?;
         let mut running = Sha256Running::default();
@@ -168,7 +172,7 @@ impl File<'_> {
 
     /// The digest of the file in the folder, if it is byte for byte the one that would be made of these rows.
     fn kept(&self, folder: &Path) -> Result<Option<Sha256Digest>, MergeError> {
-        let Ok(digest) = digest_of(&folder.join(KEYSHARES_FILE)) else { return Ok(None) };
+        let Ok(digest) = keyshares_digest(folder) else { return Ok(None) };
         let mut running = Sha256Running::default();
         self.keyshares(self.cluster()?, &mut |piece| {
             running.update(piece);
@@ -329,6 +333,11 @@ impl File<'_> {
         staged.finish()?;
         Ok(digest)
     }
+}
+
+/// The digest of the keyshares in a folder, which are no larger than what a merge writes.
+fn keyshares_digest(folder: &Path) -> Result<Sha256Digest, ReadError> {
+    digest_within(&folder.join(KEYSHARES_FILE), keyshares::MAX_BYTES)
 }
 
 /// What the provenance in a folder says.

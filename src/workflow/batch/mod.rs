@@ -15,7 +15,7 @@ pub mod earlier;
 mod finish;
 pub mod merge;
 mod merged_file;
-mod others;
+pub mod others;
 pub mod plan;
 mod result;
 pub mod run;

@@ -207,3 +207,66 @@ fn force_replaces_nobody_elses_keyshares_and_loses_no_validator() {
         refused(options, &["cannot be read as keyshares", "move it away"]);
     }
 }
+
+/// A validator stands in one file of a folder, whoever registers it there, and with whatever nonce.
+#[test]
+fn a_validator_stands_in_one_file_of_a_folder() {
+    let folder = service(3);
+    let folder = folder.path();
+    let other = "0x00000000219ab540356cbb839cbe05303d7705fa";
+    let row = |number: u8, owner: &str, nonce: &str| {
+        format!("ks/keystore-{number}.json,operators.json,,{owner},{nonce},hoodi,,\n")
+    };
+    let begin = |rows: &[String], name: &str| {
+        manifest(folder, &rows.concat());
+        let plan = format!("{name}.jsonl");
+        batch(folder, &["plan", "--manifest", "manifest.csv", "--out", &plan]).assert().success();
+        let run = ["run", &plan, "--no-input", "--work", name, "--password-dir", "ks"];
+        batch(folder, &run).assert().success();
+    };
+    begin(&[row(1, OWNER, "7"), row(2, OWNER, "")], "first");
+    let merge = |name: &str, options: &[&str]| {
+        let plan = format!("{name}.jsonl");
+        batch(folder, &[&["merge", &plan, "--work", name, "--out", "merged"], options].concat())
+    };
+    merge("first", &[]).assert().success();
+    begin(&[row(3, other, "0"), row(2, other, "")], "owner");
+    begin(&[row(3, OWNER, "20"), row(2, OWNER, "")], "nonce");
+    for described in [true, false] {
+        if !described {
+            fs::remove_file(folder.join(OUT).join("provenance.json")).unwrap();
+        }
+        for name in ["owner", "nonce"] {
+            for options in [&[][..], &["--force"]] {
+                let assert = merge(name, options).assert().code(1);
+                let said = stderr(&assert);
+                let words = format!(
+                    "{OUT}: made from something else, and has validator {}, there with nonce 8 of {OWNER}, too",
+                    super::public_key(2)
+                );
+                assert!(said.contains("code: batch.nonce-clash ") && said.contains(&words), "{said}");
+                assert_eq!(fs::read_dir(folder.join("merged")).unwrap().count(), 1);
+            }
+        }
+    }
+    batch(folder, &["merge", "owner.jsonl", "--work", "owner", "--out", "apart"]).assert().success();
+}
+
+/// A file of holes in the place of keyshares is not read to its end, and not replaced.
+#[test]
+fn keyshares_of_any_length_are_not_read() {
+    let folder = service(2);
+    let folder = folder.path();
+    plan(folder);
+    run(folder, &[]).assert().success();
+    merge(folder, &["--out", "merged"]).assert().success();
+    let file = folder.join(OUT).join("keyshares.json");
+    OpenOptions::new().write(true).open(&file).unwrap().set_len(1 << 40).unwrap();
+    for options in [&[][..], &["--force"]] {
+        let assert = merge(folder, &[&["--out", "merged"], options].concat());
+        let assert = { assert }.timeout(std::time::Duration::from_secs(60)).assert().code(1);
+        assert!(stderr(&assert).contains("code: batch.nonce-clash "), "{}", stderr(&assert));
+        assert!(stderr(&assert).contains("cannot be read as keyshares"), "{}", stderr(&assert));
+        assert_eq!(file.metadata().unwrap().len(), 1 << 40);
+    }
+}
