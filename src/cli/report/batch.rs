@@ -178,6 +178,10 @@ impl Failure {
                     "nothing was written; bring back the results that are missing, or, where they are not registered, \
                      move them away"
                 }
+                Earlier::Superseded { .. } => {
+                    "nothing was written; move this file away, or merge the newer plan into another folder, and register from \
+                     that nonce on only what the newer plan makes"
+                }
                 Earlier::Unknown(_) => {
                     "nothing was written, since nobody can tell which validators would be lost; look what it is, and move \
                      it away, or merge into another folder"
@@ -208,6 +212,12 @@ impl Failure {
                 failure
             }
             MergeError::TakenMeanwhile(taken) => Self::superseded("rows of this file", std::slice::from_ref(taken)),
+            MergeError::NotTakenBack { taken, remaining } => {
+                let mut failure = Self::superseded("rows of this file", std::slice::from_ref(taken));
+                let stays = |path: &std::path::PathBuf| format!("{}: could not be taken back; do not register it", path.display());
+                failure.causes = remaining.iter().map(stays).collect();
+                failure
+            }
             MergeError::Moved(_) => Self::new(Code::OutputFailed, error.to_string()),
             MergeError::Json(_) | MergeError::ReadBack(_) | MergeError::SealedTwice(_) => {
                 Self::new(Code::InternalSelfCheck, error.to_string())

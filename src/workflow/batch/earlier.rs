@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use dvkey_ceremony::{Address, OperatorId};
+use dvkey_ceremony::{Address, Nonce, OperatorId};
 
 use crate::crypto::digest::Sha256Digest;
+use crate::format::journal::Superseded;
 use crate::format::keyshares;
 use crate::format::network::Network;
 use crate::format::provenance::{self, Claims};
@@ -96,6 +97,26 @@ pub enum Earlier {
         /// Its validator, not decoded.
         public_key: Vec<u8>,
     },
+    /// Validators of theirs are not in the new ones, since another plan has these rows by now.
+    #[error(
+        "{}; plan {by} has the rows from nonce {from} on: of what is there nonces from {from} on must not be registered any \
+         more",
+        there(folder, *earlier, whose, *now)
+    )]
+    Superseded {
+        /// Where they are.
+        folder: PathBuf,
+        /// How many validators they have.
+        earlier: usize,
+        /// How many the new ones would have.
+        now: usize,
+        /// Whose both are.
+        whose: Box<Whose>,
+        /// From which nonce on.
+        from: Nonce,
+        /// The plan that has the rows.
+        by: Sha256Digest,
+    },
     /// What is there does not say what would be lost.
     #[error("{}: what is there under this name cannot be read as keyshares of one owner and cluster", .0.display())]
     Unknown(PathBuf),
@@ -148,13 +169,14 @@ impl Content {
     }
 
     /// Refuses to replace them by keyshares of these validators: without --force always, and with it where they are not of
-    /// the same owner, network and operators, or where one of their validators would not have its nonce any more.
+    /// the same owner, network and operators, or where one of their validators would not have its nonce any more; `taken`
+    /// is what another plan has of this owner's rows.
     pub(super) fn must_not_be_lost<'a>(
         self,
         folder: &Path,
         ours: Whose,
         validators: impl Iterator<Item = (u64, &'a [u8])>,
-        force: bool,
+        (force, taken): (bool, Option<Superseded>),
     ) -> Result<(), Earlier> {
         let (folder, earlier) = (folder.to_path_buf(), self.validators.len());
         let new: HashSet<_> = validators.collect();
@@ -165,6 +187,9 @@ impl Content {
         }
         let mut lost = self.validators.iter().filter(|(nonce, key)| !new.contains(&(*nonce, key.as_slice())));
         if let Some((nonce, public_key)) = lost.next() {
+            if let Some(Superseded { from, by, .. }) = taken.filter(|taken| u64::from(taken.from.get()) <= *nonce) {
+                return Err(Earlier::Superseded { folder, earlier, now, whose: ours, from, by });
+            }
             let (nonce, public_key, lost) = (*nonce, public_key.clone(), lost.count().saturating_add(1));
             return Err(Earlier::Losing { folder, earlier, now, whose: ours, lost, nonce, public_key });
         }

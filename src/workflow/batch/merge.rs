@@ -142,6 +142,14 @@ pub enum MergeError {
     /// Another plan has taken rows of this file while it was made.
     #[error("plan {} has taken the rows of {} on {} from nonce {} on meanwhile", .0.by, .0.owner, .0.network, .0.from)]
     TakenMeanwhile(Superseded),
+    /// Another plan has taken rows of this file while it was published, and it could not be taken back.
+    #[error("plan {} has taken the rows of {} on {} from nonce {} on meanwhile", .taken.by, .taken.owner, .taken.network, .taken.from)]
+    NotTakenBack {
+        /// What was taken.
+        taken: Superseded,
+        /// The files that stay, or stand in for what was there before.
+        remaining: Vec<PathBuf>,
+    },
     /// The files were published, and are not where they should be.
     #[error("{}: published, but not found there with the same content", .0.display())]
     Moved(PathBuf),
@@ -238,7 +246,7 @@ fn merge_as(
     for piece in &all {
         others.must_not_have(&piece.folder, piece.owner(), (piece.first, piece.last), piece.validators())?;
         if !made.iter().any(|file| file.folder == piece.folder) {
-            piece.must_not_replace()?;
+            piece.must_not_replace(&merged.superseded)?;
         }
     }
     // Nothing is written before all of it is known to go with what is there.

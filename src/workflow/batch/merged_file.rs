@@ -9,9 +9,10 @@ use dvkey_ceremony::{Address, Nonce, PublicKey};
 use super::earlier::{Content, Whose};
 use super::merge::{MergeError, MergedFile, Names, Request, Slot, cluster};
 use super::result::GROUP;
-use super::shard::AllWork;
+use super::shard::{AllWork, ShardError};
 use super::{LoadError, LoadedPlan, PlanCluster, RowsByPlace};
 use crate::crypto::digest::{Sha256Digest, Sha256Running};
+use crate::format::journal::Superseded;
 use crate::format::keyshares::{self, Pieces, SharesData, Writer};
 use crate::format::network::Network;
 use crate::format::plan::Row;
@@ -82,7 +83,7 @@ impl<'a> Piece<'a> {
 
     /// Refuses to put another content where keyshares of an earlier merge are, which may be registered by now: without
     /// --force always, and with it where they are not of the same owner, network and operators, or would be lost in part.
-    pub(super) fn must_not_replace(&self) -> Result<(), MergeError> {
+    pub(super) fn must_not_replace(&self, superseded: &[Superseded]) -> Result<(), MergeError> {
         if self.kept.is_some() {
             return Ok(());
         }
@@ -92,7 +93,9 @@ impl<'a> Piece<'a> {
         operators.sort_unstable();
         let ours = Whose { owner: *owner, network: Some(*network), operators };
         let validators = run.iter().map(|slot| (u64::from(slot.nonce.get()), slot.public_key.as_slice()));
-        Ok(content.must_not_be_lost(&self.folder, ours, validators, request.force)?)
+        let is_of = |taken: &&Superseded| (taken.network, taken.owner) == self.owner();
+        let taken = superseded.iter().find(is_of).copied();
+        Ok(content.must_not_be_lost(&self.folder, ours, validators, (request.force, taken))?)
     }
 
     pub(super) fn make(self) -> Result<MergedFile, MergeError> {
@@ -156,7 +159,9 @@ impl File<'_> {
         if let Some(taken) = self.work.taken_since((self.network, self.owner), last)? {
             return Err(MergeError::TakenMeanwhile(taken));
         }
-        let files = output.publish(vec![described, staged])?;
+        let files = publish_unless(output, vec![described, staged], || {
+            self.work.taken_since((self.network, self.owner), last)
+        })?;
         for (file, digest) in files.iter().zip([description, digest]) {
             if digest_of(file).ok() != Some(digest) {
                 return Err(MergeError::Moved(file.clone()));
@@ -335,6 +340,36 @@ impl File<'_> {
     }
 }
 
+/// Publishes files, and takes them back where their rows turn out to be taken once they are visible. Whoever takes rows after
+/// that could have seen the files; what happens between the last look and the publishing nobody else would see.
+fn publish_unless(
+    output: OutputDir,
+    staged: Vec<Staged>,
+    taken: impl Fn() -> Result<Option<Superseded>, ShardError>,
+) -> Result<Vec<PathBuf>, MergeError> {
+    let (count, folder) = (staged.len(), output.path().to_path_buf());
+    let mut found = Ok(None);
+    let outcome = output.publish_with(staged, |position| {
+        if position == count {
+            found = taken();
+        }
+        match &found {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(WriteError::from_io(&folder, io::Error::other("its rows were taken meanwhile"))),
+            Err(error) => Err(WriteError::from_io(&folder, io::Error::other(error.to_string()))),
+        }
+    });
+    match (outcome, found) {
+        (Err(WriteError::NotTakenBack { remaining, .. }), Ok(Some(taken))) => {
+            Err(MergeError::NotTakenBack { taken, remaining })
+        }
+        (Err(error @ WriteError::NotTakenBack { .. }), _) => Err(error.into()),
+        (_, Ok(Some(taken))) => Err(MergeError::TakenMeanwhile(taken)),
+        (_, Err(error)) => Err(error.into()),
+        (outcome, Ok(None)) => Ok(outcome?),
+    }
+}
+
 /// The digest of the keyshares in a folder, which are no larger than what a merge writes.
 fn keyshares_digest(folder: &Path) -> Result<Sha256Digest, ReadError> {
     digest_within(&folder.join(KEYSHARES_FILE), keyshares::MAX_BYTES)
@@ -367,5 +402,47 @@ impl Write for Sink<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The last look is behind the publishing: what was there before is there again, and nothing else is.
+    #[test]
+    fn what_was_taken_while_it_was_published_is_taken_back() {
+        let outer = tempfile::tempdir().unwrap();
+        let read = |folder: &Path, name: &str| read_bounded(&Source::File(folder.join(name)), 99).ok();
+        let rows = Superseded {
+            network: Network::Hoodi,
+            owner: Address::from_bytes([7; 20]),
+            from: Nonce::from(9),
+            by: Sha256Digest::of(b"plan"),
+        };
+        let publish = |folder: &Path, content: &[u8], found: Option<Superseded>| {
+            let output = OutputDir::prepare(folder, &["a", "b"], true).unwrap();
+            let staged = ["a", "b"].map(|name| output.stage(name, content, Mode::Public).unwrap()).into();
+            publish_unless(output, staged, || {
+                assert_eq!(["a", "b"].map(|name| read(folder, name)), [Some(content.to_vec()), Some(content.to_vec())]);
+                Ok(found)
+            })
+        };
+        for is_there in [true, false] {
+            let folder = outer.path().join(is_there.to_string());
+            let before = is_there.then(|| b"old".to_vec());
+            if let Some(old) = &before {
+                assert_eq!(publish(&folder, old, None).unwrap().len(), 2);
+            }
+            let outcome = publish(&folder, b"new", Some(rows));
+            assert!(matches!(outcome, Err(MergeError::TakenMeanwhile(taken)) if taken == rows));
+            assert_eq!(["a", "b"].map(|name| read(&folder, name)), [before.clone(), before]);
+        }
+        let folder = outer.path().join("true");
+        let output = OutputDir::prepare(&folder, &["a"], true).unwrap();
+        let staged = vec![output.stage("a", b"new", Mode::Public).unwrap()];
+        let outcome = publish_unless(output, staged, || Err(ShardError::NoWork(folder.clone())));
+        assert!(matches!(outcome, Err(MergeError::Work(ShardError::NoWork(_)))));
+        assert_eq!(read(&folder, "a").unwrap(), b"old");
     }
 }

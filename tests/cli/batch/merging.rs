@@ -270,3 +270,26 @@ fn keyshares_of_any_length_are_not_read() {
         assert_eq!(file.metadata().unwrap().len(), 1 << 40);
     }
 }
+
+/// A new plan has rows that were merged before: the old file says more than is left of it, and nothing is missing.
+#[test]
+fn a_file_that_another_plan_has_shortened_is_explained() {
+    let folder = service(4);
+    let folder = folder.path();
+    plan(folder);
+    run(folder, &[]).assert().success();
+    merge(folder, &["--out", "merged"]).assert().success();
+    let before = digest(&folder.join(OUT).join("keyshares.json"));
+    let next = format!("{OWNER}=9");
+    merge(folder, &["--out", "next", "--compact", "--next-nonce", &next]).assert().success();
+    let text = fs::read_to_string(folder.join("next/plan.jsonl")).unwrap();
+    let hash = objects(&text).pop().unwrap()["sha256"].as_str().unwrap().to_owned();
+    for options in [&[][..], &["--force"]] {
+        let assert = merge(folder, &[&["--out", "merged"], options].concat()).assert().code(1);
+        let said = stderr(&assert);
+        let words = format!("plan {hash} has the rows from nonce 9 on: of what is there nonces from 9 on must not be");
+        assert!(said.contains("code: batch.nonce-clash ") && said.contains(&words), "{said}");
+        assert!(said.contains("of 4 validators are there") && !said.contains("bring back"), "{said}");
+        assert!(digest(&folder.join(OUT).join("keyshares.json")) == before);
+    }
+}
