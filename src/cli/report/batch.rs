@@ -219,7 +219,10 @@ impl Failure {
                 failure
             }
             MergeError::Moved(_) => Self::new(Code::OutputFailed, error.to_string()),
-            MergeError::Json(_) | MergeError::ReadBack(_) | MergeError::SealedTwice(_) => {
+            MergeError::Json(_)
+            | MergeError::ReadBack(_)
+            | MergeError::SealedTwice(_)
+            | MergeError::ShareIsValidator(_) => {
                 Self::new(Code::InternalSelfCheck, error.to_string())
             }
         }

@@ -12,7 +12,7 @@ use super::earlier::Earlier;
 use super::merged_file::Piece;
 use super::others::{self, Clash};
 use super::result::GROUP;
-use super::shard::{AllWork, ShardError, Wanted};
+use super::shard::{AllWork, RESULTS, ShardError, Wanted};
 use super::status::{Counts, State, judged_states, read_states};
 use super::strangers::Strangers;
 use super::{LoadError, LoadedPlan, PlanCluster, ResultProblem, RowsByPlace};
@@ -21,7 +21,8 @@ use crate::format::journal::Superseded;
 use crate::format::keyshares::Writer;
 use crate::format::network::Network;
 use crate::format::plan::Row;
-use crate::store::read::ReadError;
+use crate::format::row_result::RowResult;
+use crate::store::read::{ReadError, exists};
 use crate::store::write_error::WriteError;
 use crate::workflow::parallel::in_chunks;
 use crate::workflow::verify::check::Report;
@@ -96,6 +97,8 @@ pub struct Gap {
     pub damaged: Option<ResultProblem>,
     /// How many rows behind it are done, and cannot be used yet.
     pub held_back: u32,
+    /// Files of results that are to be removed: of two rows that cannot both be right, and that no run sees together.
+    pub to_remove: Vec<PathBuf>,
 }
 
 /// Why nothing, or not everything, was merged.
@@ -139,6 +142,9 @@ pub enum MergeError {
     /// A file that was read back has one sealed share for two validators.
     #[error("the written file has a sealed share twice; the second time in row {0}")]
     SealedTwice(u32),
+    /// A file that was read back has a share key that is the validator key of a row, in this file or in another one.
+    #[error("the written file has a share key that is a validator key of the plan, in row {0}")]
+    ShareIsValidator(u32),
     /// Another plan has taken rows of this file while it was made.
     #[error("plan {} has taken the rows of {} on {} from nonce {} on meanwhile", .0.by, .0.owner, .0.network, .0.from)]
     TakenMeanwhile(Superseded),
@@ -195,9 +201,12 @@ pub fn merge(
 ) -> Result<Merged, MergeError> {
     let mut made = Vec::new();
     match merge_as(plan, work, request, Judging::Files, &mut made, heard) {
-        Err(MergeError::NotValid { .. } | MergeError::SealedTwice(_) | MergeError::ReadBack(_)) => {
-            merge_as(plan, work, request, Judging::Results, &mut made, heard)
-        }
+        Err(
+            MergeError::NotValid { .. }
+            | MergeError::SealedTwice(_)
+            | MergeError::ShareIsValidator(_)
+            | MergeError::ReadBack(_),
+        ) => merge_as(plan, work, request, Judging::Results, &mut made, heard),
         outcome => outcome,
     }
 }
@@ -223,6 +232,7 @@ fn merge_as(
     let others = others::find(&request.out, plan.hash)?;
     let mut places = RowsByPlace::open(plan)?;
     let names = Names::new(&owners);
+    let validators = slots.iter().map(|slot| slot.public_key).collect();
     let mut strangers = if judging == Judging::Results { Some(Strangers::new(plan)?) } else { None };
     let mut all = Vec::new();
     for ((network, owner), own) in owners.iter().zip(slots.chunk_by(|a, b| a.owner == b.owner)) {
@@ -240,8 +250,11 @@ fn merge_as(
             }
         }
         for run in runs(plan, owner, own.get(..usable).unwrap_or_default())? {
-            all.extend(Piece::cut(plan, work, request, &names, (*network, *owner), run)?);
+            all.extend(Piece::cut(plan, work, request, (&names, &validators), (*network, *owner), run)?);
         }
+    }
+    for gap in &mut merged.gaps {
+        gap.to_remove = to_remove(work, gap);
     }
     for piece in &all {
         others.must_not_have(&piece.folder, piece.owner(), (piece.first, piece.last), piece.validators())?;
@@ -333,6 +346,21 @@ fn mark_strangers(
     Ok(())
 }
 
+/// The files of the two results that have one sealed share, where no folder has both, and no run would find it therefore.
+fn to_remove(work: &AllWork, gap: &Gap) -> Vec<PathBuf> {
+    let Some(ResultProblem::SealedElsewhere { row: other, .. }) = gap.damaged else { return Vec::new() };
+    let files = |row| {
+        let file = |folder: &PathBuf| folder.join(RESULTS).join(RowResult::file_name(row));
+        work.folders.iter().map(file).filter(|file| exists(file)).collect::<Vec<_>>()
+    };
+    let (mut files, others) = (files(gap.row), files(other));
+    if files.iter().any(|one| others.iter().any(|other| one.parent() == other.parent())) {
+        return Vec::new();
+    }
+    files.extend(others);
+    files
+}
+
 /// How many rows of an owner, from its first nonce on, have results. Notes the gap behind them.
 fn usable(
     plan: &LoadedPlan,
@@ -364,7 +392,9 @@ fn usable(
                 };
                 let keystore = plan.keystore_path(&places.at(slot.place)?).display().to_string();
                 let (nonce, row) = (slot.nonce, slot.row);
-                gap = Some((position, Gap { network, owner, nonce, row, keystore, refused, damaged, held_back: 0 }));
+                let (held_back, to_remove) = (0, Vec::new());
+                let here = Gap { network, owner, nonce, row, keystore, refused, damaged, held_back, to_remove };
+                gap = Some((position, here));
             }
         }
     }

@@ -45,7 +45,7 @@ impl<'a> Piece<'a> {
         plan: &'a LoadedPlan,
         work: &'a AllWork,
         request: &'a Request,
-        names: &Names,
+        (names, validators): (&Names, &'a HashSet<[u8; PublicKey::BYTES]>),
         (network, owner): (Network, Address),
         run: Vec<&'a Slot>,
     ) -> Result<Vec<Self>, MergeError> {
@@ -55,7 +55,7 @@ impl<'a> Piece<'a> {
             let operators = cluster(plan, first)?.cluster.ids();
             let folder = request.out.join(names.folder(network, &owner, &operators, first.nonce));
             let (first, last) = (first.nonce, last.nonce);
-            let mut file = File { plan, work, request, network, owner, run: std::mem::take(&mut rest) };
+            let mut file = File { plan, work, request, validators, network, owner, run: std::mem::take(&mut rest) };
             let earlier = file.earlier(&folder).filter(|count| (1..=file.run.len()).contains(count));
             let Some(count) = earlier else {
                 pieces.push(Piece { file, folder, first, last, kept: None });
@@ -121,6 +121,8 @@ struct File<'a> {
     plan: &'a LoadedPlan,
     work: &'a AllWork,
     request: &'a Request,
+    /// All of the plan.
+    validators: &'a HashSet<[u8; PublicKey::BYTES]>,
     network: Network,
     owner: Address,
     run: Vec<&'a Slot>,
@@ -260,6 +262,13 @@ impl File<'_> {
             // What verify compares within a file is compared here across its parts, too.
             for (slot, item) in here.iter().zip(file.items.iter().flatten()) {
                 let data = SharesData::cut(&item.payload.shares_data, item.payload.operator_ids.len());
+                // Of the whole plan: a run compares these across its files.
+                let is_validator = |key: &&[u8]| {
+                    <[u8; PublicKey::BYTES]>::try_from(*key).is_ok_and(|key| self.validators.contains(&key))
+                };
+                if data.iter().flat_map(|data| &data.share_public_keys).any(is_validator) {
+                    return Err(MergeError::ShareIsValidator(slot.row));
+                }
                 for share in data.iter().flat_map(|data| &data.sealed_shares) {
                     if !sealed.insert(Sha256Digest::of(*share).as_bytes().first_chunk::<16>().copied()) {
                         return Err(MergeError::SealedTwice(slot.row));

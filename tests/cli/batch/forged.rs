@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use dvkey_ceremony::group::PublicScalar;
+
 use super::{OUT, batch, manifest, merge, merged, plan, public_key, run, service};
 use crate::{OWNER, objects, stderr, stdout};
 
@@ -12,11 +14,15 @@ fn result(folder: &Path, row: u32) -> std::path::PathBuf {
 
 /// Puts another text in the place of a row's result, and its digest into the journal.
 fn forge(folder: &Path, row: u32, forged: &str) {
-    let path = result(folder, row);
+    forge_in(&folder.join("work/shard-1-of-1"), row, forged);
+}
+
+fn forge_in(shard: &Path, row: u32, forged: &str) {
+    let path = shard.join(format!("results/row-{row:06}.json"));
     let before = fs::read_to_string(&path).unwrap();
     fs::write(&path, forged).unwrap();
     let digest = |text: &str| hex::encode(<sha2::Sha256 as sha2::Digest>::digest(text));
-    let journal = folder.join("work/shard-1-of-1/journal");
+    let journal = shard.join("journal");
     let lines = fs::read_to_string(&journal).unwrap();
     let line = lines.lines().rfind(|line| line.contains(&digest(&before))).unwrap();
     let body = line[17..].replace(&digest(&before), &digest(forged));
@@ -174,4 +180,87 @@ fn a_sealed_share_stands_once() {
             forge(folder, row, &texts[row as usize]);
         }
     }
+}
+
+/// No run sees the results of two shards: a merge names the files that have to go, and then the runs make them again.
+#[test]
+fn a_sealed_share_in_two_shards_is_mended_by_removing_both() {
+    let folder = service(4);
+    let folder = folder.path();
+    plan(folder);
+    let shards = [1, 2].map(|number| format!("work/shard-{number}-of-2"));
+    let run_both = || {
+        for shard in ["1/2", "2/2"] {
+            run(folder, &["--shard", shard]).assert().success();
+        }
+    };
+    run_both();
+    let files = [0, 1].map(|row: usize| format!("{}/results/row-{row:06}.json", shards[row]));
+    let texts = files.each_ref().map(|file| fs::read_to_string(folder.join(file)).unwrap());
+    let (mine, other) = (field(&texts[1], "sharesData"), field(&texts[0], "sharesData"));
+    let mut data = mine.clone();
+    data.replace_range(sealed_share(3), &other[sealed_share(3)]);
+    forge_in(&folder.join(&shards[1]), 1, &texts[1].replace(&mine, &data));
+    for _ in 0..2 {
+        let assert = merge(folder, &["--out", "merged"]).assert().code(5);
+        let said = stderr(&assert);
+        assert!(said.contains("gap at nonce 7") && said.contains("code: batch.unfinished "), "{said}");
+        let words = format!("remove {} and {}, and run their shards; then merge", files[0], files[1]);
+        assert!(said.split_whitespace().collect::<Vec<_>>().join(" ").contains(&words), "{said}");
+        assert!(!said.contains("does the rest"), "{said}");
+        // What a run by itself does not mend.
+        run_both();
+    }
+    let assert = merge(folder, &["--out", "merged", "--json"]).assert().code(5);
+    let events = objects(&stdout(&assert));
+    let gap = events.iter().find(|event| event["event"] == "gap").unwrap();
+    assert_eq!(gap["toRemove"], serde_json::json!(files));
+    files.iter().for_each(|file| fs::remove_file(folder.join(file)).unwrap());
+    run_both();
+    merge(folder, &["--out", "merged"]).assert().success();
+    assert_eq!(merged(folder, OUT).len(), 4);
+}
+
+/// A sharing that holds, and in which an operator's share is the key of a validator in another file: a merge does not take
+/// what a run would make again.
+#[test]
+fn a_share_key_is_no_validator_key_of_another_file() {
+    let folder = service(4);
+    let folder = folder.path();
+    let list = fs::read_to_string(folder.join("operators.json")).unwrap();
+    let mut others: serde_json::Value = serde_json::from_str(&list).unwrap();
+    others.as_array_mut().unwrap().iter_mut().for_each(|one| one["id"] = (one["id"].as_u64().unwrap() + 1000).into());
+    fs::write(folder.join("others.json"), others.to_string()).unwrap();
+    let rows = [(1, "operators", "7"), (2, "operators", ""), (3, "others", ""), (4, "others", "")];
+    let row = |(number, operators, nonce): (u8, &str, &str)| {
+        format!("ks/keystore-{number}.json,{operators}.json,,{OWNER},{nonce},hoodi,,\n")
+    };
+    manifest(folder, &rows.map(row).concat());
+    plan(folder);
+    run(folder, &[]).assert().success();
+    // Of degree 2 with f(0) the key of keystore 2, which is row 1, and f(12) the key of keystore 4, in the other file.
+    let key = |number: u8| PublicScalar::from_be_bytes(&crate::keystore_maker::secret(number)).unwrap();
+    let at = PublicScalar::from_u64;
+    let slope = key(4).sub(&key(2)).mul(&at(12).invert().unwrap());
+    let text = fs::read_to_string(result(folder, 1)).unwrap();
+    let mine = field(&text, "sharesData");
+    let mut data = mine.clone();
+    for (position, id) in [12, 34, 56, 78].into_iter().enumerate() {
+        let bend = at(5).mul(&at(id)).mul(&at(id - 12));
+        let share = key(2).add(&slope.mul(&at(id))).add(&bend);
+        let share = dvkey_ceremony::SecretKey::from_scalar(share.as_scalar()).unwrap();
+        data.replace_range(share_key(position), &hex::encode(share.public_key().as_bytes()));
+    }
+    assert!(data[share_key(0)] == public_key(4)[2..]);
+    forge(folder, 1, &text.replace(&mine, &data));
+    let problem = "the share key of operator 12 is the validator key of row 3";
+    let assert = merge(folder, &["--out", "merged"]).assert().code(5);
+    let said = stderr(&assert);
+    assert!(said.contains("gap at nonce 8") && said.contains(problem), "{said}");
+    assert!(said.contains("code: batch.unfinished "), "{said}");
+    assert_eq!(merged(folder, OUT), [(7, public_key(1))]);
+    let assert = run(folder, &["--json"]).assert().success();
+    assert_eq!(objects(&stdout(&assert)).pop().unwrap()["done"], 1);
+    assert!(stderr(&assert).contains("the result of row 1 is not kept"), "{}", stderr(&assert));
+    merge(folder, &["--out", "merged"]).assert().success();
 }

@@ -57,6 +57,8 @@ struct JsonGap<'a> {
     code: Option<&'a str>,
     reason: Option<&'a str>,
     held_back: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    to_remove: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -113,7 +115,19 @@ pub(super) fn run(arguments: &MergeArguments, printer: &Printer) -> Result<Exit,
         printer.message("next: register each file's validators in their order, the files of an owner by nonce,");
         printer.message("and nothing else of this owner in between");
     }
-    ending(merged.counts, &count(usize::try_from(plan.rows).unwrap_or(usize::MAX), "row"), &merged.superseded)
+    let rows = count(usize::try_from(plan.rows).unwrap_or(usize::MAX), "row");
+    let ended = ending(merged.counts, &rows, &merged.superseded);
+    // A run alone would change nothing.
+    match merged.gaps.iter().find(|gap| !gap.to_remove.is_empty()) {
+        Some(gap) => ended.map_err(|failure| failure.hint(format!("{}; then merge", removal(gap)))),
+        None => ended,
+    }
+}
+
+/// What mends two results of different shards that cannot both be right.
+fn removal(gap: &Gap) -> String {
+    let files: Vec<_> = gap.to_remove.iter().map(|file| file.display().to_string()).collect();
+    format!("no run sees both of these results: remove {}, and run their shards", files.join(" and "))
 }
 
 fn read_work(arguments: &MergeArguments, plan: &LoadedPlan) -> Result<AllWork, Failure> {
@@ -191,7 +205,7 @@ fn show_file(file: &MergedFile, printer: &Printer) {
 fn show_gaps(merged: &Merged, printer: &Printer) {
     let most = if printer.verbose() { usize::MAX } else { SHOWN };
     for (position, gap) in merged.gaps.iter().enumerate() {
-        let Gap { network, owner, nonce, row, keystore, refused, damaged, held_back } = gap;
+        let Gap { network, owner, nonce, row, keystore, refused, damaged, held_back, to_remove } = gap;
         let (code, reason) = refused.as_ref().map(|(code, reason)| (code.as_str(), reason.as_str())).unzip();
         let problem = damaged.as_ref().map(ToString::to_string);
         printer.object(&JsonGap {
@@ -206,6 +220,7 @@ fn show_gaps(merged: &Merged, printer: &Printer) {
             code,
             reason: reason.or(problem.as_deref()),
             held_back: *held_back,
+            to_remove: to_remove.iter().map(|file| file.display().to_string()).collect(),
         });
         if printer.json() || position >= most {
             continue;
@@ -220,6 +235,9 @@ fn show_gaps(merged: &Merged, printer: &Printer) {
             printable(keystore),
             printable(&why)
         ));
+        if !to_remove.is_empty() {
+            printer.message(&format!("  {}", printable(&removal(gap))));
+        }
         if *held_back > 0 {
             let rows = count(usize::try_from(*held_back).unwrap_or(usize::MAX), "finished row");
             printer.message(&format!("  {rows} behind it held back: registered now, they would be void"));
