@@ -4,14 +4,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use dvkey_ceremony::agdkg::certify::SignedCertify;
+use dvkey_ceremony::agdkg::certify::{OpenCertify, SignedCertify};
 use dvkey_ceremony::agdkg::plan::{Plan, Waivers};
 use dvkey_ceremony::agdkg::transcript::{Outputs, ValidatorKeys};
 use dvkey_ceremony::group::Point;
-use dvkey_ceremony::{Address, OperatorId, PublicKey};
+use dvkey_ceremony::{Address, Identifier, OperatorId, PublicKey};
 
 use super::check::{Check, ValidatorLine};
 use super::tally::Results;
+use crate::crypto::operator_key::SEALED_BYTES;
 use crate::format::ceremony_file::CeremonyFile;
 use crate::format::keyshares::{Item, KeysharesFile, SharesData};
 use crate::format::network::Network;
@@ -30,6 +31,9 @@ pub enum CeremonyReason {
     /// The ceremony made other keys, or not everybody certified these.
     #[error("the ceremony's bundle beside it is not one in which everybody certified these keys")]
     OtherKeys,
+    /// A share was not sealed by its holder: whoever can open it, the operator perhaps cannot.
+    #[error("the sealed share of operator {0} is not the one that its holder certified")]
+    OtherSealedShare(Identifier),
     /// The plan names another owner.
     #[error("the plan that everybody signed names another owner")]
     OtherOwner,
@@ -80,19 +84,40 @@ impl Bundled {
         Some(Ok(Self { plan, certifies }))
     }
 
-    /// Whether every participant certified just these keys under this plan, and proved to have its shares of them.
-    fn is_of(&self, file: &KeysharesFile) -> bool {
-        let keys: Option<Vec<_>> = file.items.iter().map(|item| self.keys(item.as_ref().ok()?)).collect();
-        let Some(keys) = keys else { return false };
+    /// Whether every participant certified just these keys under this plan, proved to have its shares of them, and sealed
+    /// its own as they are in the file.
+    fn must_have_made(&self, file: &KeysharesFile) -> Result<(), CeremonyReason> {
+        let items: Option<Vec<_>> = file.items.iter().map(|item| self.item(item.as_ref().ok()?)).collect();
+        let (keys, sealed): (Vec<_>, Vec<_>) = items.ok_or(CeremonyReason::OtherKeys)?.into_iter().unzip();
         let transcripts: BTreeSet<_> = self.certifies.iter().map(|file| *file.transcript()).collect();
-        transcripts.into_iter().any(|transcript| {
+        let opened = transcripts.into_iter().find_map(|transcript| {
             let outputs = Outputs::new(&self.plan, transcript, keys.clone());
-            let by = |id| self.certifies.iter().any(|one| one.sender() == id && one.open(&self.plan, &outputs).is_ok());
-            self.plan.participants().iter().all(|one| by(one.id))
-        })
+            let by = |id| {
+                let of_one = self.certifies.iter().filter(|one| one.sender() == id);
+                let opened: Vec<_> = of_one.filter_map(|one| one.open(&self.plan, &outputs).ok()).collect();
+                (!opened.is_empty()).then_some(opened)
+            };
+            self.plan.participants().iter().map(|one| by(one.id)).collect::<Option<Vec<_>>>()
+        });
+        // Sealing is randomised: somebody may have written several files that say the same, each with its own.
+        for (position, (holder, files)) in
+            self.plan.participants().iter().zip(opened.ok_or(CeremonyReason::OtherKeys)?).enumerate()
+        {
+            let is_sealed = |file: &OpenCertify| {
+                file.validators
+                    .iter()
+                    .map(|one| one.sealed_share.as_deref())
+                    .eq(sealed.iter().map(|shares| shares.get(position).map(|share| share.as_slice())))
+            };
+            if !files.iter().any(is_sealed) {
+                return Err(CeremonyReason::OtherSealedShare(holder.id));
+            }
+        }
+        Ok(())
     }
 
-    fn keys(&self, item: &Item) -> Option<ValidatorKeys> {
+    /// The keys of a validator, and its sealed shares.
+    fn item<'a>(&self, item: &'a Item) -> Option<(ValidatorKeys, Vec<&'a [u8; SEALED_BYTES]>)> {
         let ids = self.plan.participants().iter().map(|one| one.id.get());
         if !item.payload.operator_ids.iter().copied().map(OperatorId::get).eq(ids) {
             return None;
@@ -101,7 +126,8 @@ impl Bundled {
         let point = |bytes: &[u8]| Point::from_bytes(bytes.try_into().ok()?).ok();
         let public_key: &[u8; PublicKey::BYTES] = item.payload.public_key.as_slice().try_into().ok()?;
         let share_keys: Option<Vec<_>> = shares.share_public_keys.iter().map(|bytes| point(bytes)).collect();
-        Some(ValidatorKeys { public_key: Point::from_bytes(public_key).ok()?, share_keys: share_keys? })
+        let keys = ValidatorKeys { public_key: Point::from_bytes(public_key).ok()?, share_keys: share_keys? };
+        Some((keys, shares.sealed_shares))
     }
 }
 
@@ -118,15 +144,12 @@ pub(super) fn compare(
     results: &mut Results,
 ) -> Option<Network> {
     let mut failed = |reason| results.failed(Check::Ceremony, None, reason);
-    let bundled = match bundled {
-        Ok(bundled) if bundled.is_of(file) => bundled,
-        _ if !is_ours => return None,
-        Ok(_) => {
-            failed(CeremonyReason::OtherKeys);
-            return None;
-        }
-        Err(why) => {
-            failed(CeremonyReason::Unreadable(why.clone()));
+    let judged = bundled.as_ref().map_err(|why| CeremonyReason::Unreadable(why.clone()));
+    let bundled = match judged.and_then(|bundled| bundled.must_have_made(file).map(|()| bundled)) {
+        Ok(bundled) => bundled,
+        Err(CeremonyReason::OtherKeys | CeremonyReason::Unreadable(_)) if !is_ours => return None,
+        Err(reason) => {
+            failed(reason);
             return None;
         }
     };

@@ -108,6 +108,36 @@ fn the_plan_that_all_signed_decides_and_no_provenance_beside_it() {
 }
 
 #[test]
+fn sealed_shares_that_nobody_certified_are_told() {
+    let group = assembled("the one");
+    let verify = |path: &str, exit: i32| {
+        let assert = dvkey(group.folder.path()).args(["verify", path]).assert().code(exit);
+        (stdout(&assert) + &stderr(&assert)).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    verify("output/keyshares.json", 0);
+    // Two operators' exchanged, and one that is nobody's, in the last validator only; under another name, too.
+    let first = 96 + 4 * 48;
+    for (name, change) in [
+        ("swapped", (|all: &mut [u8]| all[..512].rotate_left(256)) as fn(&mut [u8])),
+        ("edited", |all: &mut [u8]| all[100] ^= 1),
+    ] {
+        copy(&group, name, &[]);
+        let text = std::fs::read_to_string(group.at(name).join("keyshares.json")).unwrap();
+        let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let shares_data = &mut document["shares"][1]["payload"]["sharesData"];
+        let mut bytes = hex::decode(&shares_data.as_str().unwrap()[2..]).unwrap();
+        change(&mut bytes[first..]);
+        *shares_data = format!("0x{}", hex::encode(bytes)).into();
+        for file in ["keyshares.json", "renamed.json"] {
+            std::fs::write(group.at(name).join(file), document.to_string()).unwrap();
+            let said = verify(&format!("{name}/{file}"), 3);
+            let told = "the sealed share of operator 12 is not the one that its holder certified";
+            assert!(said.contains("K20") && said.contains(told), "{said}");
+        }
+    }
+}
+
+#[test]
 fn a_report_or_provenance_that_says_something_else_is_told() {
     let group = assembled("the one");
     let verify = |folder: &str, exit: i32| {
