@@ -87,10 +87,18 @@ impl Bundled {
     /// Whether every participant certified just these keys under this plan, proved to have its shares of them, and sealed
     /// its own as they are in the file.
     fn must_have_made(&self, file: &KeysharesFile) -> Result<(), CeremonyReason> {
+        // Whatever the file holds, no more is looked at than the ceremony can have made.
+        if file.items.len() != usize::from(self.plan.validators()) {
+            return Err(CeremonyReason::OtherKeys);
+        }
         let items: Option<Vec<_>> = file.items.iter().map(|item| self.item(item.as_ref().ok()?)).collect();
         let (keys, sealed): (Vec<_>, Vec<_>) = items.ok_or(CeremonyReason::OtherKeys)?.into_iter().unzip();
         let transcripts: BTreeSet<_> = self.certifies.iter().map(|file| *file.transcript()).collect();
-        let opened = transcripts.into_iter().find_map(|transcript| {
+        let by_all = |transcript: &[u8; 32]| {
+            let by = |id| self.certifies.iter().any(|one| one.sender() == id && one.transcript() == transcript);
+            self.plan.participants().iter().all(|one| by(one.id))
+        };
+        let opened = transcripts.into_iter().filter(by_all).find_map(|transcript| {
             let outputs = Outputs::new(&self.plan, transcript, keys.clone());
             let by = |id| {
                 let of_one = self.certifies.iter().filter(|one| one.sender() == id);

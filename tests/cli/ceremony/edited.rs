@@ -115,6 +115,22 @@ fn sealed_shares_that_nobody_certified_are_told() {
         (stdout(&assert) + &stderr(&assert)).split_whitespace().collect::<Vec<_>>().join(" ")
     };
     verify("output/keyshares.json", 0);
+    // One validator more than the ceremony made, and one less: no keys are looked at.
+    for more in [1, -1] {
+        let name = format!("more {more}");
+        copy(&group, &name, &[]);
+        let path = group.at(&name).join("keyshares.json");
+        let mut document: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let shares = document["shares"].as_array_mut().unwrap();
+        if more > 0 {
+            shares.push(shares[0].clone())
+        } else {
+            drop(shares.pop())
+        }
+        std::fs::write(&path, document.to_string()).unwrap();
+        let said = verify(&format!("{name}/keyshares.json"), 3);
+        assert!(said.contains("K20") && said.contains("not one in which everybody certified these keys"), "{said}");
+    }
     // Two operators' exchanged, and one that is nobody's, in the last validator only; under another name, too.
     let first = 96 + 4 * 48;
     for (name, change) in [
