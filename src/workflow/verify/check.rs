@@ -506,6 +506,9 @@ pub enum Unknown {
     /// The provenance beside the file is damaged, or of a version that is not known here.
     #[error("the provenance.json beside it cannot be read, or is of a later version")]
     ProvenanceUnclear,
+    /// The bundle beside the file cannot be read, and the file has another name than those that ceremonies write.
+    #[error("the ceremony's bundle beside it cannot be read")]
+    BundleUnreadable,
     /// Proofs name no operators, and nothing else that was given does.
     #[error("proofs do not say whose they are; name the keyshares file, too, or give a list of operators")]
     NoOperatorsForProofs,

@@ -10,7 +10,7 @@ use dvkey_ceremony::agdkg::transcript::{Outputs, ValidatorKeys};
 use dvkey_ceremony::group::Point;
 use dvkey_ceremony::{Address, Identifier, OperatorId, PublicKey};
 
-use super::check::{Check, ValidatorLine};
+use super::check::{Check, Unknown, ValidatorLine};
 use super::tally::Results;
 use crate::crypto::operator_key::SEALED_BYTES;
 use crate::format::ceremony_file::CeremonyFile;
@@ -151,13 +151,16 @@ pub(super) fn compare(
     validators: &[ValidatorLine],
     results: &mut Results,
 ) -> Option<Network> {
-    let mut failed = |reason| results.failed(Check::Ceremony, None, reason);
     let judged = bundled.as_ref().map_err(|why| CeremonyReason::Unreadable(why.clone()));
     let bundled = match judged.and_then(|bundled| bundled.must_have_made(file).map(|()| bundled)) {
         Ok(bundled) => bundled,
-        Err(CeremonyReason::OtherKeys | CeremonyReason::Unreadable(_)) if !is_ours => return None,
+        Err(CeremonyReason::OtherKeys) if !is_ours => return None,
+        Err(CeremonyReason::Unreadable(_)) if !is_ours => {
+            results.unknown(Check::Ceremony, Unknown::BundleUnreadable);
+            return None;
+        }
         Err(reason) => {
-            failed(reason);
+            results.failed(Check::Ceremony, None, reason);
             return None;
         }
     };
@@ -166,9 +169,9 @@ pub(super) fn compare(
     let last = ssv.first_nonce.saturating_add(u64::from(ssv.nonce_window).saturating_sub(1));
     let found = validators.first().and_then(|line| line.nonce);
     if owner != Some(ssv.owner) {
-        failed(CeremonyReason::OtherOwner);
+        results.failed(Check::Ceremony, None, CeremonyReason::OtherOwner);
     } else if found.is_some_and(|nonce| !(ssv.first_nonce..=last).contains(&nonce)) {
-        failed(CeremonyReason::OtherNonce { first: ssv.first_nonce, last });
+        results.failed(Check::Ceremony, None, CeremonyReason::OtherNonce { first: ssv.first_nonce, last });
     } else {
         results.held(Check::Ceremony);
     }

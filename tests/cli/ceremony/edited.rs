@@ -101,6 +101,11 @@ fn the_plan_that_all_signed_decides_and_no_provenance_beside_it() {
         let said = verify(&[name], 3);
         assert!(said.contains("K20") && said.contains("the ceremony's bundle beside it"), "{name}: {said}");
         assert!(register(name, "hoodi", 3).contains("K20"));
+        // Renamed, it may have nothing to do with what lies there; what could not be read is told.
+        std::fs::rename(group.at(name).join("keyshares.json"), group.at(name).join("renamed.json")).unwrap();
+        let said = verify(&[&format!("{name}/renamed.json")], 0).split_whitespace().collect::<Vec<_>>().join(" ");
+        let unread = said.contains("the ceremony's bundle beside it cannot be read");
+        assert_eq!(unread, name != "another", "{name}: {said}");
     }
     // Beside keyshares of other names it may lie.
     std::fs::copy(other.at("output/keyshares.json"), group.at("silent/of others.json")).unwrap();
