@@ -4,6 +4,7 @@ use std::path::Path;
 
 use dvkey::format::network::Network;
 use dvkey::format::provenance::FILE_NAME;
+use dvkey_ceremony::agdkg::bundle::{Bundle, encode};
 
 use super::{Group, WITHDRAWAL, tree};
 use crate::{dvkey, objects, stderr, stdout};
@@ -215,6 +216,31 @@ fn a_report_or_provenance_that_says_something_else_is_told() {
     edit(&group.at("newer").join(FILE_NAME), &[(concat!("\"", env!("CARGO_PKG_VERSION"), "\""), "\"99.0.0\"")]);
     let said = group.run(&["verify", "newer"], 0).stderr;
     assert!(said.contains("report.txt was written by dvkey 99.0.0, and is not compared"), "{said}");
+    // Each bundle makes all of it by itself, and from the full one shares are recovered.
+    let bundle = |name: &str| std::fs::read(group.at("output").join(name)).unwrap();
+    let (full, public) = (bundle("ceremony.bn"), bundle("ceremony.public.bn"));
+    let parsed = Bundle::parse(&public).unwrap();
+    let few = [&parsed.plans[..], &parsed.deals, &parsed.certifies[1..]].concat();
+    let (hollow, few) = (encode(&parsed.plans).unwrap(), encode(&few).unwrap());
+    let (redacted, alone) = ("not every deal is in it in full", "by itself it does not make these keys");
+    for (number, (name, bytes, why)) in [
+        ("ceremony.bn", &hollow, redacted),
+        ("ceremony.bn", &public, redacted),
+        ("ceremony.public.bn", &hollow, alone),
+        ("ceremony.public.bn", &few, alone),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let folder = format!("hollow {number}");
+        copy(&group, &folder, &["report.txt", FILE_NAME]);
+        std::fs::write(group.at(&folder).join(name), bytes).unwrap();
+        let told = verify(&folder, 3).1;
+        assert!(told.starts_with(&format!("\"{name} is a bundle of this ceremony\": \"{why}")), "{told}");
+    }
+    copy(&group, "both full", &["report.txt", FILE_NAME]);
+    std::fs::write(group.at("both full/ceremony.public.bn"), &full).unwrap();
+    assert_eq!(verify("both full", 0).1, "");
     copy(&group, "lying", &[]);
     std::fs::write(group.at("lying/ceremony.bn"), b"not a bundle").unwrap();
     assert!(verify("lying", 3).1.contains("ceremony.bn is a bundle of this ceremony"));

@@ -28,6 +28,7 @@ use crate::workflow::ceremony::assemble::{
 };
 use crate::workflow::ceremony::collection::Collection;
 use crate::workflow::ceremony::described::{Likeness, compare};
+use crate::workflow::ceremony::gather::gather_if_there;
 use crate::workflow::ceremony::judging::{assembled, outputs_of};
 use crate::workflow::ceremony::network_of;
 use crate::workflow::ceremony::rehearse::explains_itself;
@@ -281,8 +282,7 @@ fn beside(
             continue;
         }
         if let (BUNDLE | PUBLIC_BUNDLE, Ok(found)) = (name.as_str(), &read) {
-            let is_it = Bundle::parse(found).is_ok_and(|bundle| bundle.plans == [plan.as_bytes()]);
-            let result = if is_it { Ok(()) } else { Err("it is damaged, or another ceremony's".to_owned()) };
+            let result = must_make(found, &path, name == BUNDLE, plan, made).map_err(str::to_owned);
             lines.push((format!("{name} is a bundle of this ceremony"), result));
             continue;
         }
@@ -311,6 +311,21 @@ fn beside(
         lines.push((title, result));
     }
     Ok(())
+}
+
+/// A bundle makes the same by itself: whoever gets it alone has nothing else. From a full one everybody can recover.
+fn must_make(bytes: &[u8], path: &Path, full: bool, plan: &Plan, made: &Assembled) -> Result<(), &'static str> {
+    if !Bundle::parse(bytes).is_ok_and(|bundle| bundle.plans == [plan.as_bytes()]) {
+        return Err("it is damaged, or another ceremony's");
+    }
+    let own = Collection::of(plan.clone(), &gather_if_there(&[path.to_path_buf()]).blobs);
+    if full && !own.missing_deals().is_empty() {
+        return Err("not every deal is in it in full: nobody recovers a share from it");
+    }
+    match assembled(&own) {
+        Ok(own) if own.outputs == made.outputs => Ok(()),
+        _ => Err("by itself it does not make these keys: files are missing in it, or are others"),
+    }
 }
 
 /// As deep as files of a ceremony are looked for.
