@@ -293,6 +293,15 @@ pub fn must_be_readable(path: &Path) -> Result<(), ReadError> {
     open(&Source::File(path.to_path_buf()), u64::MAX).map(drop)
 }
 
+/// Whether `path`, which need not be there yet, is this folder or would be below it, whatever links lead there.
+#[must_use]
+pub fn is_within(path: &Path, folder: &Path) -> bool {
+    let Ok(path) = std::path::absolute(path) else { return false };
+    let there = path.ancestors().find_map(|ancestor| std::fs::canonicalize(ancestor).ok());
+    let folder = std::fs::canonicalize(folder);
+    there.zip(folder.ok()).is_some_and(|(there, folder)| there.starts_with(folder))
+}
+
 /// The way from one folder to another, both of which are there: the shortest chain of `..` and names.
 ///
 /// # Errors

@@ -82,6 +82,26 @@ fn a_folder_from_a_backup_asks_before_it_certifies() {
 }
 
 #[test]
+fn shares_are_written_nowhere_from_where_they_are_carried() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    group.round(&[0, 0]);
+    std::os::unix::fs::symlink("stick", group.at("way")).unwrap();
+    for out in ["stick", "stick/new/deep", "way/shares", "ann/outbox", "ann/inbox/../inbox/x"] {
+        let said = group.step("ann", &["--out", out], 1);
+        said.code("ceremony.folder");
+        for place in ["stick", "ann/outbox", "ann/inbox"] {
+            assert!(
+                !tree(&group.at(place)).keys().any(|path| path.display().to_string().contains("keystore")),
+                "{out}"
+            );
+        }
+    }
+    group.step("ann", &["--out", "mine"], 0);
+    assert!(tree(&group.at("mine")).keys().any(|path| path.display().to_string().contains("keystore-")));
+}
+
+#[test]
 fn certify_files_without_end_fill_no_disk_and_drive_out_nothing() {
     let mut group = Group::new(&["ann", "ben"], &[]);
     group.plan(&["--threshold", "2"]);

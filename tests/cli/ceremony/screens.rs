@@ -172,7 +172,7 @@ fn whoever_leaves_before_the_keystores_is_told_again_who_waits() {
         said.code("password.missing");
         let flat = said.stderr.replace('\n', " ");
         let what = if stick.is_empty() { "everything in ann/outbox" } else { "stick (your files are on it)" };
-        assert!(flat.contains(&format!("the others need what you certified. Carry {what} to ben (2);")), "{flat}");
+        assert!(flat.contains(&format!("the others need what you certified. Carry {what} to ben (2).")), "{flat}");
     }
     let flat = group.step("ann", &[], 0).stderr.replace('\n', " ");
     assert!(flat.contains("The ceremony is finished") && flat.contains("Carry stick"), "{flat}");

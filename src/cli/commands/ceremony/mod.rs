@@ -16,6 +16,7 @@ mod step;
 mod taken;
 mod unlock;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use dvkey_ceremony::Identifier;
@@ -113,9 +114,11 @@ fn late(end: &End, plan: &Plan, files: &[String]) -> String {
         Check::DealTwice => "signed two different deals (C-34, E10)",
         _ => "committed to another deal, too (C-29, E11)",
     };
-    let files: Vec<_> = files.iter().map(|file| printable(file)).collect();
+    let files: BTreeSet<_> = files.iter().map(|file| printable(file)).collect();
+    let files: Vec<_> = files.into_iter().collect();
     format!(
-        "{who} {what}. Everybody certified one and the same, which stands: nothing is undone by what is signed later.          Keep the proof, and ask {who} why: {}",
+        "{who} {what}. Everybody certified one and the same, which stands: nothing is undone by what is signed later. \
+         Keep the proof, and ask {who} why: {}",
         files.join(", ")
     )
 }

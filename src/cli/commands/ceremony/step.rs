@@ -19,7 +19,7 @@ use crate::cli::report::{Failure, all_named, named};
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, printable};
 use crate::format::ceremony_file::CeremonyFile;
-use crate::store::read::list_dir;
+use crate::store::read::{is_within, list_dir};
 use crate::workflow::ceremony::collection::Collection;
 use crate::workflow::ceremony::folder::{Folder, Imported, cards_in};
 use crate::workflow::ceremony::identity::is_for;
@@ -312,13 +312,21 @@ impl Run<'_> {
         };
         if !finish::is_sealed(&plan) {
             let out = self.arguments.out.clone().unwrap_or_else(|| self.folder.dir().path().join("keystores"));
+            let (inbox, outbox) = (self.folder.dir().inbox(), self.folder.dir().outbox());
+            let carried = [self.arguments.stick.as_deref(), Some(inbox.as_path()), Some(outbox.as_path())];
+            if carried.into_iter().flatten().any(|folder| is_within(&out, folder)) {
+                let headline = format!("{}: what is carried to others is no place for your shares", out.display());
+                return Err(
+                    Failure::new(Code::CeremonyFolder, headline).hint("name a folder that stays with you: --out")
+                );
+            }
             let file = self.arguments.keystore_password_file.as_deref();
             if file.is_none() {
                 // Whoever has no password at hand leaves here; the others get what they wait for all the same. A stick that
                 // cannot be written is told of at the end.
                 self.handed = self.carry_outbox().is_ok();
                 say(
-                    &format!("Before anything else, the others need what you certified. {}", self.carry()),
+                    &format!("Before anything else, the others need what you certified. {}.", self.carried()),
                     self.printer,
                 );
             }
