@@ -74,6 +74,13 @@ pub struct Collection {
     transcripts: BTreeSet<[u8; 32]>,
 }
 
+/// Deals before all else: they tell which certify files are for these, and are to be kept.
+pub(super) fn deals_first<'a>(blobs: impl IntoIterator<Item = &'a Blob>) -> impl Iterator<Item = &'a Blob> {
+    let is_deal = |blob: &&Blob| matches!(blob.kind, CeremonyFile::Deal | CeremonyFile::RedactedDeal);
+    let (deals, others): (Vec<_>, Vec<_>) = blobs.into_iter().partition(is_deal);
+    deals.into_iter().chain(others)
+}
+
 impl Collection {
     /// Nothing yet.
     #[must_use]
@@ -99,11 +106,9 @@ impl Collection {
         collection
     }
 
-    /// Takes files, deals first: what is certified is seen by them.
+    /// Takes files, deals first.
     pub fn take_all(&mut self, blobs: &[&Blob]) {
-        let is_deal = |blob: &Blob| matches!(blob.kind, CeremonyFile::Deal | CeremonyFile::RedactedDeal);
-        let (deals, others): (Vec<&Blob>, Vec<_>) = blobs.iter().copied().partition(|blob| is_deal(blob));
-        for blob in deals.into_iter().chain(others) {
+        for blob in deals_first(blobs.iter().copied()) {
             self.take(blob.kind, &blob.bytes);
         }
         self.settle();

@@ -17,7 +17,7 @@ use dvkey_ceremony::agdkg::vault;
 use dvkey_ceremony::fault::{Check, Culprit, Fault};
 use dvkey_ceremony::{Identifier, SecretBytes};
 
-use super::collection::{Collection, End, Taken};
+use super::collection::{Collection, End, Taken, deals_first};
 use super::gather::{Aside, Blob, Gathered, gather_if_there, gather_kept};
 use super::{CeremonyError, Missing};
 use crate::crypto::ceremony_rsa::CeremonyRsa;
@@ -199,10 +199,7 @@ impl Folder {
         all.extend_from_slice(places);
         let found = gather_if_there(&all);
         let mut imported = Imported::default();
-        // Deals first: they tell which certify files are for these, and are to be kept.
-        let is_deal = |blob: &&Blob| matches!(blob.kind, CeremonyFile::Deal | CeremonyFile::RedactedDeal);
-        let (deals, others): (Vec<_>, Vec<_>) = found.blobs.iter().partition(is_deal);
-        for blob in deals.into_iter().chain(others) {
+        for blob in deals_first(&found.blobs) {
             match self.take(blob)? {
                 Taken::Known => imported.known += 1,
                 taken => imported.taken.push((blob.origin.clone(), blob.kind, taken)),
@@ -266,7 +263,8 @@ impl Folder {
             Some(file.sender()) == me && events.iter().any(mine)
         };
         for entry in list_dir(&self.dir.kept())?.into_iter().filter(|entry| !names.contains(&entry.name)) {
-            if !entry.name.starts_with(CeremonyFile::Certify.stem()) {
+            // A folder or a pipe of such a name is none of ours, and must stop nobody.
+            if entry.kind != EntryKind::File || !entry.name.starts_with(CeremonyFile::Certify.stem()) {
                 continue;
             }
             // Those of another plan are another ceremony's; what is damaged tells nothing.

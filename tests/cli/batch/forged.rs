@@ -5,7 +5,7 @@ use std::path::Path;
 
 use dvkey_ceremony::group::PublicScalar;
 
-use super::{OUT, batch, manifest, merge, merged, plan, public_key, run, service};
+use super::{OUT, batch, manifest, merge, merged, plan, public_key, run, service, write_others};
 use crate::{OWNER, objects, stderr, stdout};
 
 fn result(folder: &Path, row: u32) -> std::path::PathBuf {
@@ -82,10 +82,7 @@ fn forged_results_are_judged() {
 fn a_forged_result_ends_its_own_file() {
     let folder = service(5);
     let folder = folder.path();
-    let list = fs::read_to_string(folder.join("operators.json")).unwrap();
-    let mut others: serde_json::Value = serde_json::from_str(&list).unwrap();
-    others.as_array_mut().unwrap().iter_mut().for_each(|one| one["id"] = (one["id"].as_u64().unwrap() + 1000).into());
-    fs::write(folder.join("others.json"), others.to_string()).unwrap();
+    write_others(folder);
     let row = |number: u8, operators: &str, nonce: &str| {
         format!("ks/keystore-{number}.json,{operators}.json,,{OWNER},{nonce},hoodi,,\n")
     };
@@ -227,10 +224,7 @@ fn a_sealed_share_in_two_shards_is_mended_by_removing_both() {
 fn a_share_key_is_no_validator_key_of_another_file() {
     let folder = service(4);
     let folder = folder.path();
-    let list = fs::read_to_string(folder.join("operators.json")).unwrap();
-    let mut others: serde_json::Value = serde_json::from_str(&list).unwrap();
-    others.as_array_mut().unwrap().iter_mut().for_each(|one| one["id"] = (one["id"].as_u64().unwrap() + 1000).into());
-    fs::write(folder.join("others.json"), others.to_string()).unwrap();
+    write_others(folder);
     let rows = [(1, "operators", "7"), (2, "operators", ""), (3, "others", ""), (4, "others", "")];
     let row = |(number, operators, nonce): (u8, &str, &str)| {
         format!("ks/keystore-{number}.json,{operators}.json,,{OWNER},{nonce},hoodi,,\n")

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use rustix::fs::OFlags;
 
-use super::{OUT, batch, manifest, merge, merged, plan, run, service};
+use super::{OUT, batch, manifest, merge, merged, plan, run, service, write_others};
 use crate::{OWNER, objects, stderr};
 
 const LOCK: &str = "merged/.dvkey-lock";
@@ -52,10 +52,7 @@ fn one_merge_at_a_time_writes_to_a_folder() {
 fn a_merge_that_was_delayed_writes_nothing_that_another_plan_has() {
     let folder = service(4);
     let folder = folder.path();
-    let list = fs::read_to_string(folder.join("operators.json")).unwrap();
-    let mut others: serde_json::Value = serde_json::from_str(&list).unwrap();
-    others.as_array_mut().unwrap().iter_mut().for_each(|one| one["id"] = (one["id"].as_u64().unwrap() + 1000).into());
-    fs::write(folder.join("others.json"), others.to_string()).unwrap();
+    write_others(folder);
     let row = |number: u8, operators: &str, nonce: &str| {
         format!("ks/keystore-{number}.json,{operators}.json,,{OWNER},{nonce},hoodi,,\n")
     };

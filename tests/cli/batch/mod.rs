@@ -41,6 +41,27 @@ pub(crate) fn manifest(folder: &Path, rows: &str) {
     std::fs::write(folder.join("manifest.csv"), format!("{HEADER}{rows}")).unwrap();
 }
 
+/// The same keys under other ids, as `others.json`.
+pub(crate) fn write_others(folder: &Path) {
+    edit_operators(folder, "others.json", |list| {
+        list.iter_mut().for_each(|one| one["id"] = (one["id"].as_u64().unwrap() + 1000).into());
+    });
+}
+
+/// The same ids, two of them with each other's key, as `two.json`.
+pub(crate) fn write_two(folder: &Path) {
+    edit_operators(folder, "two.json", |list| {
+        let (a, b) = (list[0]["id"].clone(), list[1]["id"].clone());
+        (list[0]["id"], list[1]["id"]) = (b, a);
+    });
+}
+
+fn edit_operators(folder: &Path, name: &str, edit: impl Fn(&mut Vec<Value>)) {
+    let mut list = serde_json::from_slice(&std::fs::read(folder.join("operators.json")).unwrap()).unwrap();
+    edit(&mut list);
+    std::fs::write(folder.join(name), serde_json::to_string(&list).unwrap()).unwrap();
+}
+
 pub(crate) fn batch(folder: &Path, arguments: &[&str]) -> assert_cmd::Command {
     let mut command = dvkey(folder);
     command.arg("batch").args(arguments);

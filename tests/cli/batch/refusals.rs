@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{batch, manifest, plan, run, service};
+use super::{batch, manifest, plan, run, service, write_two};
 use crate::{OWNER, stderr};
 
 #[test]
@@ -41,12 +41,7 @@ fn manifests_are_refused_line_by_line() {
         (row("ks", "7,hoodi,,") + "ks,operators.json\n", "batch.manifest", "line 3: 2 cells, the header has 8"),
     ] {
         // The same ids with keys in another order.
-        let list = fs::read_to_string(folder.join("operators.json")).unwrap();
-        let mut two: serde_json::Value = serde_json::from_str(&list).unwrap();
-        let entries = two.as_array_mut().unwrap();
-        let (a, b) = (entries[0]["id"].clone(), entries[1]["id"].clone());
-        (entries[0]["id"], entries[1]["id"]) = (b, a);
-        fs::write(folder.join("two.json"), two.to_string()).unwrap();
+        write_two(folder);
         manifest(folder, &rows);
         let assert = batch(folder, &["plan", "--manifest", "manifest.csv", "--out", "plan.jsonl"]).assert().code(1);
         let said = stderr(&assert);
@@ -220,12 +215,7 @@ fn forged_plans_are_refused() {
 fn a_plan_with_two_keys_of_one_operator_is_refused() {
     let folder = service(2);
     let folder = folder.path();
-    let list = fs::read_to_string(folder.join("operators.json")).unwrap();
-    let mut two: serde_json::Value = serde_json::from_str(&list).unwrap();
-    let entries = two.as_array_mut().unwrap();
-    let (a, b) = (entries[0]["id"].clone(), entries[1]["id"].clone());
-    (entries[0]["id"], entries[1]["id"]) = (b, a);
-    fs::write(folder.join("two.json"), two.to_string()).unwrap();
+    write_two(folder);
     let row = |number: u8, operators: &str, network: &str| {
         format!("ks/keystore-{number}.json,{operators}.json,,{OWNER},{},{network},,\n", 6 + number)
     };

@@ -124,6 +124,8 @@ fn certify_files_without_end_fill_no_disk_and_drive_out_nothing() {
     let mut foreign = honest.clone();
     foreign[8] ^= 1;
     std::fs::write(group.at("ann/files/certify-0123456789abcdef.agdkg"), &foreign).unwrap();
+    // Nor is what only has such a name.
+    std::fs::create_dir(group.at("ann/files/certify-folder")).unwrap();
     std::fs::create_dir_all(group.at("ann/inbox")).unwrap();
     // For other deals, in the transcript; for these, in the answer of the proof.
     for round in 0..3 {
