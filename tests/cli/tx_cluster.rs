@@ -279,8 +279,10 @@ fn files_around_transactions_are_told() {
     put(here, "bare.json", &unsigned["transaction"]);
     std::fs::write(here.join("raw"), text(&unsigned["rlp"])).unwrap();
     std::fs::write(here.join("call"), text(&unsigned["transaction"]["data"])).unwrap();
-    let broken = std::fs::read_to_string(here.join("tx/register-01.safe.json")).unwrap();
-    std::fs::write(here.join("broken.json"), broken.replace("1500000000000000000", "15")).unwrap();
+    let mut broken = read_json(&here.join("tx/register-01.safe.json"));
+    assert_eq!(broken["transactions"][0]["value"].take(), json!("1500000000000000000"));
+    broken["transactions"][0]["value"] = json!("15");
+    put(here, "broken.json", &broken);
     std::fs::copy(crate::support::fixture("ethers/receipt.json"), here.join("receipt.json")).unwrap();
     for (file, kind, words) in [
         ("tx/register-01.safe.json", "a batch for the Safe Transaction Builder", "bulkRegisterValidator"),
