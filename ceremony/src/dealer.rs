@@ -4,6 +4,7 @@ use rand_core::TryCryptoRng;
 use subtle::ConstantTimeEq;
 
 use crate::bls::{PublicKey, SecretKey};
+use crate::group::{Point, Sum, normalise};
 use crate::identifier::Identifier;
 use crate::polynomial::{DuplicateIdentifier, LagrangeTable, Polynomial};
 use crate::scalar::Scalar;
@@ -94,7 +95,7 @@ impl Dealer {
             let secret = SecretKey::from_scalar(value).ok_or(DealError::DegenerateRandomness)?;
             shares.push(KeyShare { identifier: *identifier, secret });
         }
-        let share_public_keys: Vec<_> = shares.iter().map(KeyShare::public).collect();
+        let share_public_keys = self.publish(&values).ok_or(DealError::DegenerateRandomness)?;
         let validator = key.public_key();
         Ok(Deal { validator, shares, share_public_keys })
     }
@@ -115,6 +116,16 @@ impl Dealer {
         let values: Vec<_> = self.table.identifiers().iter().map(|x| polynomial.evaluate(*x)).collect();
         let degenerate = values.iter().any(|value| bool::from(value.is_zero() | value.ct_eq(secret)));
         (!degenerate).then_some(values)
+    }
+
+    /// The shares times the generator, brought to their encoding with one inversion; `None` if a share is zero.
+    fn publish(&self, values: &[Scalar]) -> Option<Vec<SharePublicKey>> {
+        let points: Vec<_> = values.iter().map(Sum::generator_times_secret).collect();
+        let key = |(identifier, point): (&Identifier, Point)| SharePublicKey {
+            identifier: *identifier,
+            public_key: point.to_public_key(),
+        };
+        Some(self.table.identifiers().iter().zip(normalise(&points)?).map(key).collect())
     }
 
     /// Combines n - t + 1 subsets of t shares and one of t - 1, which settle it for all others.
