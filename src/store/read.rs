@@ -337,6 +337,31 @@ pub fn length(path: &Path) -> Option<u64> {
     Some(std::fs::metadata(path).ok()?.len())
 }
 
+/// What tells a file from another of its name, and from itself before it was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileState {
+    identity: (u64, u64),
+    length: u64,
+    /// Seconds and nanoseconds.
+    written: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl FileState {
+    /// Asked of the open file, since a network file system answers from memory what is asked of a path. `None` where no
+    /// regular file can be opened; a link is none.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        let facts = open_regular(path, Links::Refused).ok()?.metadata().ok()?;
+        Some(Self {
+            identity: (facts.dev(), facts.ino()),
+            length: facts.len(),
+            written: (facts.mtime(), facts.mtime_nsec()),
+            changed: (facts.ctime(), facts.ctime_nsec()),
+        })
+    }
+}
+
 /// The name of a folder or file itself, behind `.`, `..` and links; `None` where there is none, or it is no UTF-8.
 #[must_use]
 pub fn real_name(path: &Path) -> Option<String> {

@@ -30,23 +30,37 @@ pub const MAX_UNFINISHED: u64 = 1 << 20;
 /// A folder that is there.
 pub struct WorkDir {
     dir: Arc<Dir>,
+    /// Whether it was not there before.
+    is_new: bool,
 }
 
 /// The right to work in a folder, until it is dropped or the process ends, however it ends.
 pub struct Lock {
     /// `None` where the file system has no locks.
     file: Option<File>,
-    /// Where the file is, if it goes with the lock, and the promise that an interrupt removes it, too.
-    passing: Option<(Arc<Dir>, Leftover)>,
+    /// What goes with the lock.
+    passing: Option<Passing>,
+}
+
+/// The file of a lock that passes, and its folder where nothing came into it that was not there before.
+struct Passing {
+    dir: Arc<Dir>,
+    is_new: bool,
+    /// An interrupt removes them, too.
+    promises: Vec<Leftover>,
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
         // While it is still held: whoever has opened the file before finds out that it has no name any more.
-        if let Some((dir, promise)) = self.passing.take() {
+        if let Some(Passing { dir, is_new, promises }) = self.passing.take() {
             critical(|| {
-                drop(promise);
+                drop(promises);
                 let _ = unlinkat(&dir.fd, HIDDEN_LOCK_FILE, AtFlags::empty());
+                if is_new {
+                    // Refused by the system where something is in it.
+                    let _ = std::fs::remove_dir(&dir.path);
+                }
             });
         }
     }
@@ -68,11 +82,13 @@ impl WorkDir {
     pub fn open(path: &Path) -> Result<Self, WriteError> {
         let failed = |errno| WriteError::from_errno(path, errno);
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let mut is_new = false;
         let fd = match open(path, flags, Bits::empty()) {
             Err(Errno::NOENT) => {
                 match mkdir(path, Bits::from_raw_mode(0o755)) {
-                    // Another worker may have made it meanwhile.
-                    Ok(()) | Err(Errno::EXIST) => {}
+                    Ok(()) => is_new = true,
+                    // Another worker has made it meanwhile.
+                    Err(Errno::EXIST) => {}
                     Err(Errno::NOENT) => {
                         let parent = path.parent().unwrap_or(path).to_path_buf();
                         return Err(WriteError::ParentMissing { path: parent });
@@ -83,7 +99,7 @@ impl WorkDir {
             }
             opened => opened.map_err(failed)?,
         };
-        Ok(Self { dir: Arc::new(Dir { fd, path: path.to_path_buf() }) })
+        Ok(Self { dir: Arc::new(Dir { fd, path: path.to_path_buf() }), is_new })
     }
 
     /// The path of the folder.
@@ -100,10 +116,11 @@ impl WorkDir {
         self.take_lock(LOCK_FILE, FlockOperation::NonBlockingLockExclusive)
     }
 
-    /// As [`WorkDir::lock`], for a folder that holds results and nothing else: the file is gone with the lock.
+    /// As [`WorkDir::lock`], for a folder that holds results and nothing else: the file is gone with the lock, and so is
+    /// the folder, if it was made for this and is empty still.
     ///
     /// # Errors
-    /// As [`WorkDir::lock`].
+    /// As [`WorkDir::lock`]; [`WriteError::Exists`] where somebody keeps something in a file of the lock's name.
     pub fn lock_results(&self) -> Result<Lock, WriteError> {
         for _ in 0..100 {
             let mut lock = self.take_lock(HIDDEN_LOCK_FILE, FlockOperation::NonBlockingLockExclusive)?;
@@ -111,25 +128,42 @@ impl WorkDir {
             let named = statat(&self.dir.fd, HIDDEN_LOCK_FILE, AtFlags::SYMLINK_NOFOLLOW);
             let is_named = |file| fstat(file).is_ok_and(|own| named.is_ok_and(|named| is_same(&named, &own)));
             if lock.file.as_ref().is_none_or(is_named) {
-                let promise = Leftover::file(self.dir.path.join(HIDDEN_LOCK_FILE));
-                lock.passing = Some((Arc::clone(&self.dir), promise));
+                let path = self.dir.path.join(HIDDEN_LOCK_FILE);
+                if named.is_ok_and(|named| named.st_size != 0) {
+                    return Err(WriteError::Exists { path });
+                }
+                let mut promises = vec![Leftover::file(path)];
+                if self.is_new {
+                    promises.push(Leftover::empty_dir(self.dir.path.clone()));
+                }
+                lock.passing = Some(Passing { dir: Arc::clone(&self.dir), is_new: self.is_new, promises });
                 return Ok(lock);
             }
         }
         Err(WriteError::InUse { path: self.dir.path.clone() })
     }
 
-    /// As [`WorkDir::lock`], for a moment: waits until whoever has the lock lets go of it.
+    /// As [`WorkDir::lock`], for a moment: if somebody has the lock, says so once, and waits for it.
     ///
     /// # Errors
     /// [`WriteError`] as the system reports it.
-    pub fn wait_for_lock(&self) -> Result<Lock, WriteError> {
-        self.take_lock(LOCK_FILE, FlockOperation::LockExclusive)
+    pub fn wait_for_lock(&self, waits: impl FnOnce()) -> Result<Lock, WriteError> {
+        match self.lock() {
+            Err(WriteError::InUse { .. }) => {
+                waits();
+                self.take_lock(LOCK_FILE, FlockOperation::LockExclusive)
+            }
+            taken => taken,
+        }
     }
 
     fn take_lock(&self, name: &str, operation: FlockOperation) -> Result<Lock, WriteError> {
         let path = self.dir.path.join(name);
-        let file = open_own(&path, OpenOptions::new().create(true).truncate(false).write(true))?;
+        let file = match open_own(&path, OpenOptions::new().create(true).truncate(false).write(true)) {
+            // Another user's, who works in a folder beside this one. What can be read can be locked, if not on NFS.
+            Err(WriteError::PermissionDenied { .. }) => open_own(&path, OpenOptions::new().read(true))?,
+            opened => opened?,
+        };
         match retry_on_intr(|| flock(&file, operation)) {
             Ok(()) => Ok(Lock { file: Some(file), passing: None }),
             Err(Errno::WOULDBLOCK) => Err(WriteError::InUse { path: self.dir.path.clone() }),
@@ -329,6 +363,40 @@ mod tests {
         assert!(matches!(WorkDir::open(&outer.path().join("a/b")), Err(WriteError::ParentMissing { .. })));
         std::fs::write(outer.path().join("file"), b"").unwrap();
         assert!(matches!(WorkDir::open(&outer.path().join("file")), Err(WriteError::NotADirectory { .. })));
+    }
+
+    #[test]
+    fn what_was_made_for_a_lock_and_stayed_empty_goes_with_it() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = outer.path().join("results");
+        drop(WorkDir::open(&path).unwrap().lock_results().unwrap());
+        assert!(!path.exists());
+        let lock = WorkDir::open(&path).unwrap().lock_results().unwrap();
+        std::fs::write(path.join("one"), b"").unwrap();
+        drop(lock);
+        assert!(path.join("one").exists());
+        std::fs::remove_file(path.join("one")).unwrap();
+        drop(WorkDir::open(&path).unwrap().lock_results().unwrap());
+        assert!(path.exists(), "it was there before");
+        // Somebody's own file of that name is no lock, and stays.
+        std::fs::write(path.join(HIDDEN_LOCK_FILE), b"x").unwrap();
+        assert!(matches!(WorkDir::open(&path).unwrap().lock_results(), Err(WriteError::Exists { .. })));
+        assert_eq!(std::fs::read(path.join(HIDDEN_LOCK_FILE)).unwrap(), b"x");
+    }
+
+    #[test]
+    fn whoever_waits_for_a_lock_says_so_first() {
+        let outer = tempfile::tempdir().unwrap();
+        let dir = WorkDir::open(outer.path()).unwrap();
+        drop(dir.wait_for_lock(|| panic!("nobody has it")).unwrap());
+        let held = dir.lock().unwrap();
+        std::thread::scope(|scope| {
+            let (told, heard) = std::sync::mpsc::channel();
+            let waits = scope.spawn(|| dir.wait_for_lock(move || told.send(()).unwrap()).unwrap().is_held());
+            heard.recv().unwrap();
+            drop(held);
+            assert!(waits.join().unwrap());
+        });
     }
 
     /// One lock at a time, though its file comes and goes.

@@ -76,6 +76,8 @@ pub trait RowPasswords: Sync {
 pub enum Event<'a> {
     /// The file system has no locks: nobody keeps a second run out.
     NoLock,
+    /// Another run begins a shard in the same folder, and is waited for.
+    Waits,
     /// A line of the journal is damaged.
     DamagedLine(u64),
     /// Lines of the journal do not say of which plan they are.
@@ -242,7 +244,7 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
     must_be_unchanged(plan, request.shard, &done)?;
 
     // Of two runs that begin at once and share the rows out differently, the second one sees the first one's journal.
-    let turn = if state.opened.is_some() { None } else { Some(outer.wait_for_lock()?) };
+    let turn = if state.opened.is_some() { None } else { Some(outer.wait_for_lock(|| (ports.events)(Event::Waits))?) };
     if turn.is_some() {
         must_go_with(&request.work, plan.hash, request.shard)?;
     }

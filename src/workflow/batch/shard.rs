@@ -12,7 +12,7 @@ use crate::format::network::Network;
 use crate::format::plan::Row;
 use crate::format::row_result::{self, RowResult};
 use crate::store::lines::Lines;
-use crate::store::read::{EntryKind, ReadError, Source, identity, length, list_dir, read_bounded};
+use crate::store::read::{EntryKind, FileState, ReadError, Source, identity, list_dir, read_bounded};
 
 /// The folder of the results inside the folder of a shard.
 pub(super) const RESULTS: &str = "results";
@@ -312,8 +312,8 @@ pub struct AllWork {
     copies: HashMap<u32, Vec<u16>>,
     /// What other plans have taken from this one, the lowest nonces first.
     pub superseded: Vec<Superseded>,
-    /// How long the journals were when they were read, by folder.
-    lengths: Vec<Option<u64>>,
+    /// The journals before they were read, by folder.
+    journals: Vec<Option<FileState>>,
     /// When the plans that have taken rows were made.
     pub made_at: HashMap<Sha256Digest, String>,
     /// Damaged lines, by folder.
@@ -331,14 +331,18 @@ impl AllWork {
     /// # Errors
     /// [`ShardError`]; a row with two different results is one.
     pub fn read(work: &[PathBuf], plan: &LoadedPlan) -> Result<Self, ShardError> {
+        Self::read_of(work, plan.hash)
+    }
+
+    fn read_of(work: &[PathBuf], plan: Sha256Digest) -> Result<Self, ShardError> {
         let (folders, same) = find_folders(work)?;
         let mut all = Self {
-            plan: plan.hash,
+            plan,
             folders: Vec::with_capacity(folders.len()),
             shards: HashSet::new(),
             unopened: Vec::new(),
             same,
-            lengths: Vec::new(),
+            journals: Vec::new(),
             rows: HashMap::new(),
             copies: HashMap::new(),
             superseded: Vec::new(),
@@ -348,8 +352,8 @@ impl AllWork {
             last: None,
         };
         for folder in folders {
-            let journal = length(&folder.join(journal::FILE_NAME));
-            let state = read_state(&folder, plan.hash)?;
+            let journal = FileState::of(&folder.join(journal::FILE_NAME));
+            let state = read_state(&folder, plan)?;
             if state.opened.is_none() {
                 match (has_results(&folder)?, state.is_blank()) {
                     (true, _) => all.unopened.push(folder.clone()),
@@ -359,7 +363,7 @@ impl AllWork {
             }
             let own = u16::try_from(all.folders.len()).unwrap_or(u16::MAX);
             all.folders.push(folder.clone());
-            all.lengths.push(journal);
+            all.journals.push(journal);
             all.damaged.extend(state.damaged.iter().map(|line| (folder.clone(), *line)));
             all.unclaimed.extend(state.unclaimed.map(|lines| (folder.clone(), lines)));
             all.last = all.last.take().max(state.last);
@@ -411,17 +415,17 @@ impl AllWork {
         Some(Err(problem))
     }
 
-    /// Whether another plan has taken rows of an owner up to this nonce since the journals were read, which only grow.
+    /// Whether another plan has taken rows of an owner up to this nonce since the journals were read.
     ///
     /// # Errors
-    /// [`ShardError`] where a journal has grown and cannot be read any more.
+    /// [`ShardError`] where a journal has changed and cannot be read any more.
     pub(super) fn taken_since(
         &self,
         (network, owner): (Network, Address),
         last: Nonce,
     ) -> Result<Option<Superseded>, ShardError> {
-        for (folder, before) in self.folders.iter().zip(&self.lengths) {
-            if length(&folder.join(journal::FILE_NAME)) == *before {
+        for (folder, before) in self.folders.iter().zip(&self.journals) {
+            if FileState::of(&folder.join(journal::FILE_NAME)) == *before {
                 continue;
             }
             let now = read_state(folder, self.plan)?.superseded;
@@ -484,4 +488,53 @@ fn find_folders(work: &[PathBuf]) -> Result<Folders, ShardError> {
         first == path
     });
     Ok((folders, same))
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the test writes journals as another run would")]
+mod tests {
+    use super::*;
+
+    /// Also by a journal of the same length, in the same file or in another of its name.
+    #[test]
+    fn what_is_taken_after_the_work_was_read_is_seen() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("shard-1-of-1");
+        std::fs::create_dir(&folder).unwrap();
+        let journal = folder.join(journal::FILE_NAME);
+        let plan = Sha256Digest::of(b"plan");
+        let (network, owner) = (Network::Hoodi, Address::from_bytes([7; 20]));
+        let taken = Superseded { network, owner, from: Nonce::from(9), by: Sha256Digest::of(b"next") };
+        let at = "2026-01-02T03:04:05Z".to_owned();
+        let opened = Entry::Opened { plan, shard: 1, of: 1 }.to_line().unwrap();
+        let told = Entry::Superseded { rows: taken, at: at.clone() }.to_line().unwrap();
+        let refused = |reason: usize| {
+            let reason = "x".repeat(reason);
+            Entry::Refused { row: 3, code: "password.wrong".to_owned(), reason, at: at.clone() }.to_line().unwrap()
+        };
+        let other = refused(told.len() - refused(0).len());
+        assert_eq!(other.len(), told.len());
+
+        let append = |text: String| std::fs::write(&journal, text).unwrap();
+        let replace = |text: String| {
+            std::fs::write(outer.path().join("aside"), text).unwrap();
+            std::fs::rename(outer.path().join("aside"), &journal).unwrap();
+        };
+        for (before, write) in
+            [(String::new(), &append as &dyn Fn(String)), (other.clone(), &append), (other, &replace)]
+        {
+            std::fs::write(&journal, format!("{opened}{before}")).unwrap();
+            let work = AllWork::read_of(&[outer.path().to_path_buf()], plan).unwrap();
+            let since = |last: u16| work.taken_since((network, owner), Nonce::from(last)).unwrap();
+            assert_eq!(since(9), None);
+            // A file system counts time in steps.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            write(format!("{opened}{told}"));
+            assert_eq!(since(9), Some(taken));
+            assert_eq!(since(8), None);
+            // Whoever reads the work now knows it, and is not told again.
+            let now = AllWork::read_of(&[outer.path().to_path_buf()], plan).unwrap();
+            assert_eq!(now.taken_since((network, owner), Nonce::from(9)).unwrap(), None);
+        }
+    }
 }

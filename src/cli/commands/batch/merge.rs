@@ -156,7 +156,7 @@ fn lock_results(out: &Path, printer: &Printer) -> Result<Option<Lock>, Failure> 
                     "the folder must be one that you may write to; a lock of another user that was left there may be \
                      removed when none of their merges is running",
                 ),
-                WriteError::NotAFile { .. } | WriteError::Io { .. } => {
+                WriteError::Exists { .. } | WriteError::NotAFile { .. } | WriteError::Io { .. } => {
                     failure.hint("a merge keeps others out with a file of this name; make room for it")
                 }
                 _ => failure,

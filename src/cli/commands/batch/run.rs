@@ -140,6 +140,7 @@ impl Shown<'_> {
             Event::NoLock => printer.warning(
                 "this file system has no locks: make sure that no other run does the same shard in this folder",
             ),
+            Event::Waits => printer.message("waiting for another run, which is about to begin a shard in this folder"),
             Event::DamagedLine(line) => {
                 printer.warning(&format!("line {line} of the journal is damaged; what it said is done again"));
             }
