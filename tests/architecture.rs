@@ -13,7 +13,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-/// The floors of `src`, the lowest first; imports point down or stay. Floor 0 is the crate `dvkey-ceremony`.
+/// The floors of `src`, the lowest first; imports point down or stay. Floor 0 is the crate `dvkey-ceremony`, and floor 1,
+/// `dvkey-crypto`, is a crate, too.
 const FLOORS: [(&str, u8); 7] =
     [("crypto", 1), ("format", 2), ("store", 3), ("machine", 3), ("net", 3), ("workflow", 4), ("cli", 5)];
 
@@ -145,7 +146,7 @@ fn clippy_guards_the_doors() {
 fn no_network_crate_is_linked() {
     let locked = locked_dependencies(&read("Cargo.lock"));
     let mut linked = BTreeSet::new();
-    let mut next: Vec<String> = ["Cargo.toml", "ceremony/Cargo.toml"]
+    let mut next: Vec<String> = ["Cargo.toml", "ceremony/Cargo.toml", "src/crypto/Cargo.toml"]
         .iter()
         .flat_map(|manifest| dependencies(&read(manifest), |section| !section.ends_with("dev-dependencies")))
         .collect();

@@ -113,7 +113,7 @@ impl Envelope {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::kdf::Path;
+    use crate::kdf::Path;
 
     #[test]
     fn only_what_another_reading_could_open_is_derived_again() {

@@ -10,7 +10,8 @@ pub fn system() -> SysRng {
 }
 
 /// The system's randomness, as the RSA library takes it: a failure would panic, so [`check`] is called first.
-pub(crate) fn system_infallible() -> UnwrapErr<SysRng> {
+#[must_use]
+pub fn system_infallible() -> UnwrapErr<SysRng> {
     UnwrapErr(SysRng)
 }
 

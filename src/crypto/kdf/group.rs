@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::arena::Arena;
 use super::self_test::Tested;
 use super::{BLOCK_BYTES, Block, DerivedKey, Kdf, KdfError};
-use crate::crypto::kdf::Path;
+use crate::kdf::Path;
 
 /// One derivation.
 pub struct Job<'a> {
@@ -42,7 +42,7 @@ impl Deriver {
         Self::untested(path.path(), memory)
     }
 
-    pub(in crate::crypto) fn untested(path: Path, memory: u64) -> Self {
+    pub(crate) fn untested(path: Path, memory: u64) -> Self {
         Self {
             path,
             arena: Arena::default(),
