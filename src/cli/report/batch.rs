@@ -243,7 +243,11 @@ impl Failure {
                  the same command does not write it, see `dvkey explain batch.superseded`",
             ),
             CompactError::ShardsNotNamed(shards) => {
-                let shards = shards.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                let named = shards.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                let shards = match shards.len().saturating_sub(SHOWN) {
+                    0 => named,
+                    more => format!("{named} and so on for the other {more}"),
+                };
                 Self::new(Code::BatchShardMissing, error.to_string())
                     .cause("it would not be told, and could go on with the old plan: two validators would get one nonce")
                     .hint(format!(
