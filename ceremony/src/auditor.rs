@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::agdkg::bundle::Bundle;
 use crate::agdkg::certificate::Certificate;
 use crate::agdkg::certify::{Certifies, SignedCertify};
-use crate::agdkg::choice::{settle, transcripts};
+use crate::agdkg::choice::{Offer, Told, settle};
 use crate::agdkg::deal::SignedDeal;
 use crate::agdkg::outputs::{Assembled, assemble_outputs};
 use crate::agdkg::plan::{Plan, Waivers};
@@ -94,8 +94,14 @@ const STAGES: [&[Check]; 8] = [
 /// `seed`: 32 fresh random bytes, which no participant could predict.
 #[must_use]
 pub fn audit(bundle: &[u8], waivers: Waivers, seed: &[u8; 32], rsa: &dyn OperatorKeys) -> Audit {
+    audit_told(bundle, &[], waivers, seed, rsa)
+}
+
+/// The same with what was told of deals that belong together, where somebody signed several.
+#[must_use]
+pub fn audit_told(bundle: &[u8], told: &[Told], waivers: Waivers, seed: &[u8; 32], rsa: &dyn OperatorKeys) -> Audit {
     let mut found = Found::default();
-    let refusal = replay(bundle, waivers, seed, rsa, &mut found).err();
+    let refusal = replay(bundle, told, waivers, seed, rsa, &mut found).err();
     let mut findings = BTreeMap::new();
     let stage_of = |check| STAGES.iter().position(|stage| stage.contains(&check));
     let reached = refusal.and_then(|fault| stage_of(fault.check));
@@ -127,6 +133,7 @@ struct Found {
 
 fn replay(
     bundle: &[u8],
+    told: &[Told],
     waivers: Waivers,
     seed: &[u8; 32],
     rsa: &dyn OperatorKeys,
@@ -136,11 +143,10 @@ fn replay(
     let [plan] = bundle.plans.as_slice() else { return Err(Fault::nobody(Check::PlanForm)) };
     let plan = &*found.plan.insert(Plan::parse(plan, waivers, rsa)?);
     let strays = &mut found.strays;
-    let (mut deals, mut twice) = (Deals::default(), BTreeMap::new());
+    let (mut deals, mut others) = (Deals::default(), Vec::new());
     for file in &bundle.deals {
         match SignedDeal::parse(plan, file) {
-            // Of more than two, the two that come first: they prove as much.
-            Ok(deal) => drop(deals.insert(deal).map_err(|two| twice.entry(two.first.sender()).or_insert(two))),
+            Ok(deal) => others.extend(deals.insert(deal).err().map(|two| two.second)),
             Err(fault) => strays.push(fault),
         }
     }
@@ -151,30 +157,36 @@ fn replay(
             Err(fault) => strays.push(fault),
         }
     }
-    let others: Vec<_> = twice.values().map(|two| &two.second).collect();
-    let here = transcripts(plan, &deals, &others);
-    let (mut certifies, mut for_others) = (Certifies::default(), Vec::new());
+    let mut written = Vec::new();
     for file in &bundle.certifies {
         match SignedCertify::parse(plan, file) {
-            Ok(certify) if here.contains_key(certify.transcript()) => certifies.insert(certify),
-            Ok(certify) => for_others.push(certify),
+            Ok(certify) => written.push(certify),
             Err(fault) => strays.push(fault),
         }
     }
-    // Whoever certified these deals did so, whatever else it signed.
-    let certified: BTreeSet<_> = certifies.iter().map(SignedCertify::sender).collect();
-    for_others.into_iter().filter(|file| !certified.contains(&file.sender())).for_each(|file| certifies.insert(file));
+    let twice: BTreeSet<_> = others.iter().map(SignedDeal::sender).collect();
+    let twice: Vec<_> = twice.into_iter().map(|sender| Fault::of(Check::DealTwice, sender)).collect();
     let mismatched = |deals: &Deals, one: &Precommit| deals.of(one.sender()).and_then(|deal| one.check(deal).err());
-    let settled = match !twice.is_empty() || precommits.iter().any(|one| mismatched(&deals, one).is_some()) {
-        true => settle(plan, &deals, &others, &precommits, &certifies, seed, rsa),
-        false => None,
-    };
-    if let Some(settled) = settled {
-        found.evidence.extend(twice.values().map(|two| two.fault()));
+    let authors: BTreeSet<_> = written.iter().map(SignedCertify::sender).collect();
+    let doubled = !twice.is_empty()
+        || authors.len() < written.len()
+        || precommits.iter().any(|one| mismatched(&deals, one).is_some());
+    let (all, files): (Vec<_>, Vec<_>) = (deals.iter().chain(&others).collect(), written.iter().collect());
+    let offer = Offer { deals: &all, precommits: &precommits, certifies: &files, told };
+    let mut certifies = Certifies::default();
+    if let Some(settled) = doubled.then(|| settle(plan, &offer, seed, rsa)).flatten() {
+        found.evidence.extend(twice);
         found.evidence.extend(precommits.iter().filter_map(|one| mismatched(&settled.deals, one)));
-        (deals, precommits) = (settled.deals, settled.precommits);
-    } else if let Some(two) = twice.values().next() {
-        return Err(two.fault());
+        (deals, precommits, certifies) = (settled.deals, settled.precommits, settled.certifies);
+    } else if let Some(fault) = twice.first() {
+        return Err(*fault);
+    } else {
+        // Whoever certified these deals did so, whatever else it signed.
+        let here = deals.missing(plan).is_empty().then(|| deals.transcript(plan));
+        let is_here = |file: &SignedCertify| here.is_some_and(|here| here == *file.transcript());
+        let certified: BTreeSet<_> = written.iter().filter(|file| is_here(file)).map(SignedCertify::sender).collect();
+        let counts = |file: &&SignedCertify| is_here(file) || !certified.contains(&file.sender());
+        written.iter().filter(counts).for_each(|file| certifies.insert(file.clone()));
     }
     let outputs = deals.audit(plan, &precommits, seed)?;
     let assembled = assemble_outputs(plan, outputs, &certifies, seed, rsa)?;

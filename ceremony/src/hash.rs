@@ -104,6 +104,21 @@ tags! {
     JOURNAL = "journal";
 }
 
+/// A tagged hash that is not at its end yet, so that what several have in common is hashed once.
+#[derive(Clone)]
+pub(crate) struct Running(Sha256);
+
+impl Running {
+    pub(crate) fn then(mut self, part: &[u8]) -> Self {
+        self.0.update(part);
+        self
+    }
+
+    pub(crate) fn end(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}
+
 impl Tag {
     /// The ASCII bytes, without terminator or length.
     #[must_use]
@@ -114,12 +129,13 @@ impl Tag {
     /// `TH(tag, x) = H(H(tag) ‖ H(tag) ‖ x)`, x being the parts one after the other.
     #[must_use]
     pub fn hash(self, parts: &[&[u8]]) -> [u8; 32] {
+        parts.iter().fold(self.begin(), |hash, part| hash.then(part)).end()
+    }
+
+    /// The same before the first part.
+    pub(crate) fn begin(self) -> Running {
         let tag = Sha256::digest(self.as_bytes());
-        let mut hash = Sha256::new_with_prefix(tag).chain_update(tag);
-        for part in parts {
-            hash.update(part);
-        }
-        hash.finalize().into()
+        Running(Sha256::new_with_prefix(tag).chain_update(tag))
     }
 
     /// `H2S(tag, x)`: expand_message_xmd (RFC 9380, section 5.3.1) of 48 bytes, reduced modulo r.

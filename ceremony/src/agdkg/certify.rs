@@ -168,6 +168,34 @@ impl SignedCertify {
         Ok(open)
     }
 
+    /// The same, and verifies partial signatures and operator proofs, too, of this file by itself.
+    ///
+    /// `seed`: 32 bytes that its author could not predict.
+    ///
+    /// # Errors
+    /// [`Fault`], C-54 to C-60.
+    pub fn verify(
+        &self,
+        plan: &Plan,
+        outputs: &Outputs,
+        seed: &[u8; 32],
+        rsa: &dyn OperatorKeys,
+    ) -> Result<OpenCertify, Fault> {
+        self.verify_signed(&Signed::new(plan, outputs), seed, rsa)
+    }
+
+    pub(crate) fn verify_signed(
+        &self,
+        signed: &Signed<'_>,
+        seed: &[u8; 32],
+        rsa: &dyn OperatorKeys,
+    ) -> Result<OpenCertify, Fault> {
+        let open = self.open(signed.plan, signed.outputs)?;
+        let parts = [Tag::BATCH2.as_bytes(), &message_hash(&self.bytes)];
+        signed.check(std::slice::from_ref(&open), &mut Weights::new(Prk::extract(seed, &parts)), rsa)?;
+        Ok(open)
+    }
+
     /// The file.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -372,6 +400,16 @@ impl Certifies {
     pub fn insert(&mut self, file: SignedCertify) {
         let of_sender = self.0.entry(file.sender).or_default();
         if of_sender.len() < MAX_FILES_OF_ONE && !of_sender.contains(&file) {
+            of_sender.push(file);
+        }
+    }
+
+    /// Takes a file that completes a certificate of all (SPEC section 11): where its author has as many as are kept already,
+    /// in place of the last that came. Whatever the author signed before it, nobody else is kept from what all certified.
+    pub fn insert_needed(&mut self, file: SignedCertify) {
+        let of_sender = self.0.entry(file.sender).or_default();
+        if !of_sender.contains(&file) {
+            of_sender.truncate(MAX_FILES_OF_ONE - 1);
             of_sender.push(file);
         }
     }

@@ -1,81 +1,184 @@
-//! Of which deals a ceremony is made where somebody signed two: of those that everybody certified (SPEC section 11).
+//! Of which deals a ceremony is made where somebody signed several: of those that everybody certified (SPEC section 11).
 //!
 //! Before the certificate is complete, two deals of one sender end a ceremony. Afterwards they prove that their sender
 //! cheats, and undo nothing: whoever could take back what all have certified, could at any time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::agdkg::certify::Certifies;
+use crate::agdkg::certify::{Certifies, Signed, SignedCertify};
 use crate::agdkg::deal::SignedDeal;
 use crate::agdkg::outputs::assemble_outputs;
 use crate::agdkg::plan::Plan;
 use crate::agdkg::precommit::Precommit;
 use crate::agdkg::rsa::OperatorKeys;
-use crate::agdkg::transcript::{Deals, transcript_of};
+use crate::agdkg::transcript::{Deals, transcript_from};
+use crate::hash::Running;
+use crate::identifier::Identifier;
 
-/// A choice is looked for among the deals of at most so many senders of two: 8192 transcripts.
-pub const MOST_TWO_FACED: usize = 13;
+/// So many deals of one sender are kept while no certificate tells which of them counts: each may be as large as the plan
+/// allows, and two prove as much as a thousand.
+pub const MOST_DEALS_OF_ONE: usize = 4;
 
-/// The deals of a complete certificate.
+/// So many choices of one deal of each sender are tried. A transcript is a hash and does not tell what it was made of: with
+/// two deals of each of k senders there are 2^k choices, beside which others may tell the right one.
+pub const MOST_TRIED: u32 = 1 << 20;
+
+/// The same for each set of deals that somebody told.
+const MOST_TRIED_OF_TOLD: u32 = 1 << 10;
+
+/// So many transcripts that every participant certified are looked at. An honest one certifies one only.
+const MOST_TRANSCRIPTS: usize = 16;
+
+/// Deals that are said to belong together, as hashes by sender: those that lie in one bundle, or that somebody noted when it
+/// certified them. Nobody has to be believed: of a transcript they make, or they do not.
+pub type Told = BTreeMap<Identifier, BTreeSet<[u8; 32]>>;
+
+/// All that is at hand of one ceremony, kept or not, in the order in which it came.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Offer<'a> {
+    /// Deals, perhaps several of one sender.
+    pub deals: &'a [&'a SignedDeal],
+    /// Pre-commits, likewise.
+    pub precommits: &'a [Precommit],
+    /// Certify files, likewise.
+    pub certifies: &'a [&'a SignedCertify],
+    /// Which deals belong together, as far as that was said.
+    pub told: &'a [Told],
+}
+
+/// A complete certificate, which holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// One of each sender.
+    /// One deal of each sender: those that everybody certified.
     pub deals: Deals,
     /// The pre-commits to them.
     pub precommits: Vec<Precommit>,
+    /// One certify file of each participant, each of which holds throughout.
+    pub certifies: Certifies,
 }
 
-/// Every transcript that one deal of each sender can make, each with the choice: bit i is set where it takes the i-th of
-/// `others`. Nothing while deals are missing, or where more than [`MOST_TWO_FACED`] signed two.
-///
-/// `others`: of each sender of two, the one that is not in `deals`.
+/// Every transcript that one deal of each sender can make; nothing while deals are missing, or where there are more than
+/// `most`.
 #[must_use]
-pub fn transcripts(plan: &Plan, deals: &Deals, others: &[&SignedDeal]) -> BTreeMap<[u8; 32], u32> {
-    if !deals.missing(plan).is_empty() || others.len() > MOST_TWO_FACED {
-        return BTreeMap::new();
+pub fn transcripts(plan: &Plan, deals: &[&SignedDeal], most: u32) -> BTreeSet<[u8; 32]> {
+    let mut found = BTreeSet::new();
+    let rows = by_sender(deals);
+    let choices = rows.values().try_fold(1u32, |all, row| all.checked_mul(u32::try_from(row.len()).ok()?));
+    if choices.is_some_and(|choices| choices <= most) {
+        let each = &mut |transcript, _: &[[u8; 32]]| found.extend([transcript]);
+        Search { left: most, each }.all(plan, &rows);
     }
-    (0..1 << others.len())
-        .map(|choice| {
-            let chosen = chosen(deals, others, choice).map(|deal| (deal.sender(), *deal.hash()));
-            (transcript_of(plan, chosen), choice)
-        })
-        .collect()
+    found
 }
 
-/// The deals of which every participant's certify file holds, with all of C-35 to C-61; `None` where there are none such.
+/// The deals of which a certify file of every participant holds, with all of C-35 to C-61, whatever else is there, in
+/// whatever order it came; `None` where there are none such.
 ///
-/// `others`: as in [`transcripts`]. `seed`: 32 bytes that no participant could predict.
+/// `seed`: 32 bytes that no participant could predict.
 #[must_use]
-pub fn settle(
-    plan: &Plan,
-    deals: &Deals,
-    others: &[&SignedDeal],
-    precommits: &[Precommit],
-    certifies: &Certifies,
+pub fn settle(plan: &Plan, offer: &Offer<'_>, seed: &[u8; 32], rsa: &dyn OperatorKeys) -> Option<Settled> {
+    let mut named: BTreeMap<_, BTreeMap<_, Vec<_>>> = BTreeMap::new();
+    for file in offer.certifies {
+        named.entry(*file.transcript()).or_default().entry(file.sender()).or_default().push(*file);
+    }
+    named.retain(|_, files| files.len() == plan.participants().len());
+    let complete: BTreeMap<_, _> = named.into_iter().take(MOST_TRANSCRIPTS).collect();
+    if complete.is_empty() {
+        return None;
+    }
+    let rows = by_sender(offer.deals);
+    let mut choices = BTreeMap::new();
+    let mut find = |rows: &Rows, most| {
+        let each = &mut |transcript, choice: &[[u8; 32]]| {
+            if complete.contains_key(&transcript) {
+                choices.insert(transcript, choice.to_vec());
+            }
+        };
+        Search { left: most, each }.all(plan, rows);
+        choices.len() == complete.len()
+    };
+    let narrow = |told: &Told| -> Rows {
+        let row = |(sender, row): (&Identifier, &Vec<[u8; 32]>)| {
+            let only: Vec<_> =
+                row.iter().filter(|hash| told.get(sender).is_some_and(|told| told.contains(*hash))).copied().collect();
+            (*sender, if only.is_empty() { row.clone() } else { only })
+        };
+        rows.iter().map(row).collect()
+    };
+    if !offer.told.iter().any(|told| find(&narrow(told), MOST_TRIED_OF_TOLD)) {
+        find(&rows, MOST_TRIED);
+    }
+    choices.into_iter().find_map(|(transcript, choice)| {
+        let (mut deals, chosen) = (Deals::default(), choice.into_iter().collect::<BTreeSet<_>>());
+        for deal in offer.deals.iter().filter(|deal| chosen.contains(deal.hash())) {
+            deals.insert((*deal).clone()).ok()?;
+        }
+        let matches = |one: &&Precommit| deals.of(one.sender()).is_some_and(|deal| one.check(deal).is_ok());
+        let precommits: Vec<_> = offer.precommits.iter().filter(matches).cloned().collect();
+        let outputs = deals.audit(plan, &precommits, seed).ok()?;
+        let signed = Signed::new(plan, &outputs);
+        let mut certifies = Certifies::default();
+        for files in complete.get(&transcript)?.values() {
+            certifies.insert(one_that_holds(&signed, files, seed, rsa)?.clone());
+        }
+        assemble_outputs(plan, outputs.clone(), &certifies, seed, rsa).ok()?;
+        Some(Settled { deals, precommits, certifies })
+    })
+}
+
+/// Of an author's files for one transcript, the first that holds; where there is one only, that, which is verified with all
+/// the others'.
+fn one_that_holds<'a>(
+    signed: &Signed<'_>,
+    files: &[&'a SignedCertify],
     seed: &[u8; 32],
     rsa: &dyn OperatorKeys,
-) -> Option<Settled> {
-    let all_certified = |transcript: &[u8; 32]| {
-        let by = |id| certifies.iter().any(|file| file.sender() == id && file.transcript() == transcript);
-        plan.participants().iter().all(|one| by(one.id))
-    };
-    let candidates = transcripts(plan, deals, others).into_iter().filter(|(transcript, _)| all_certified(transcript));
-    candidates.map(|(_, choice)| choice).find_map(|choice| {
-        let mut settled = Deals::default();
-        for deal in chosen(deals, others, choice) {
-            settled.insert(deal.clone()).ok()?;
-        }
-        let matches = |one: &&Precommit| settled.of(one.sender()).is_some_and(|deal| one.check(deal).is_ok());
-        let precommits: Vec<_> = precommits.iter().filter(matches).cloned().collect();
-        let outputs = settled.audit(plan, &precommits, seed).ok()?;
-        assemble_outputs(plan, outputs, certifies, seed, rsa).ok()?;
-        Some(Settled { deals: settled, precommits })
-    })
+) -> Option<&'a SignedCertify> {
+    match files {
+        [one] => Some(one),
+        several => several.iter().find(|file| file.verify_signed(signed, seed, rsa).is_ok()).copied(),
+    }
 }
 
-fn chosen<'a>(deals: &'a Deals, others: &'a [&SignedDeal], choice: u32) -> impl Iterator<Item = &'a SignedDeal> {
-    deals.iter().map(move |deal| {
-        let other = (0u32..).zip(others).find(|(_, other)| other.sender() == deal.sender());
-        other.filter(|(bit, _)| choice >> bit & 1 == 1).map_or(deal, |(_, other)| other)
-    })
+/// Of each sender the hashes of its deals, in the order in which they came.
+type Rows = BTreeMap<Identifier, Vec<[u8; 32]>>;
+
+fn by_sender(deals: &[&SignedDeal]) -> Rows {
+    let mut rows = Rows::new();
+    let mut seen = BTreeSet::new();
+    for deal in deals.iter().filter(|deal| seen.insert(*deal.hash())) {
+        rows.entry(deal.sender()).or_default().push(*deal.hash());
+    }
+    rows
+}
+
+/// A walk through all choices of one hash of each row, sharing what they have in common.
+struct Search<'a> {
+    left: u32,
+    each: &'a mut dyn FnMut([u8; 32], &[[u8; 32]]),
+}
+
+impl Search<'_> {
+    /// Nothing, while somebody's deal is missing.
+    fn all(&mut self, plan: &Plan, rows: &Rows) {
+        if plan.participants().iter().all(|one| rows.contains_key(&one.id)) {
+            let rows: Vec<_> = rows.iter().collect();
+            self.walk(&rows, &transcript_from(plan, rows.len()), &mut Vec::with_capacity(rows.len()));
+        }
+    }
+
+    fn walk(&mut self, rows: &[(&Identifier, &Vec<[u8; 32]>)], before: &Running, chosen: &mut Vec<[u8; 32]>) {
+        let Some(((sender, row), rest)) = rows.split_first() else {
+            self.left = self.left.saturating_sub(1);
+            return (self.each)(before.clone().end(), chosen);
+        };
+        for hash in *row {
+            if self.left == 0 {
+                return;
+            }
+            chosen.push(*hash);
+            self.walk(rest, &before.clone().then(&sender.get().to_be_bytes()).then(hash), chosen);
+            chosen.pop();
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::agdkg::plan::Plan;
 use crate::agdkg::precommit::Precommit;
 use crate::fault::{Check, Culprit, Fault};
 use crate::group::{MultiSum, Point, PublicScalar, Sum, Width, normalise};
-use crate::hash::{Prk, Tag, Weights};
+use crate::hash::{Prk, Running, Tag, Weights};
 use crate::identifier::Identifier;
 
 /// Two validly signed deals of one sender: a proof of guilt that needs nothing else.
@@ -128,13 +128,15 @@ impl Deals {
 /// `TH("agdkg-v1/transcript", plan_hash ‖ u8 n ‖ n × (u64 sender ‖ r1_hash))`, of deals by rising sender.
 pub(crate) fn transcript_of(plan: &Plan, deals: impl Iterator<Item = (Identifier, [u8; 32])>) -> [u8; 32] {
     let deals: Vec<_> = deals.collect();
-    let mut body = plan.hash().to_vec();
-    body.push(u8::try_from(deals.len()).unwrap_or(u8::MAX));
-    for (sender, hash) in deals {
-        body.extend(sender.get().to_be_bytes());
-        body.extend(hash);
-    }
-    Tag::TRANSCRIPT.hash(&[&body])
+    let add =
+        |hash: Running, (sender, deal): (Identifier, [u8; 32])| hash.then(&sender.get().to_be_bytes()).then(&deal);
+    let start = transcript_from(plan, deals.len());
+    deals.into_iter().fold(start, add).end()
+}
+
+/// The same as far as it does not depend on the deals; `u64 sender ‖ r1_hash` of each follow.
+pub(crate) fn transcript_from(plan: &Plan, deals: usize) -> Running {
+    Tag::TRANSCRIPT.begin().then(plan.hash()).then(&[u8::try_from(deals).unwrap_or(u8::MAX)])
 }
 
 /// `A_{v,k} = Σ_i C_{i,v,k}`, dealer by dealer.

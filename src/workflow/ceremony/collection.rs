@@ -6,7 +6,7 @@ use dvkey_ceremony::Identifier;
 use dvkey_ceremony::agdkg::bundle;
 use dvkey_ceremony::agdkg::certificate::Certificate;
 use dvkey_ceremony::agdkg::certify::{Certifies, MAX_FILES_OF_ONE, SignedCertify};
-use dvkey_ceremony::agdkg::choice;
+use dvkey_ceremony::agdkg::choice::{self, MOST_DEALS_OF_ONE, Offer, Told};
 use dvkey_ceremony::agdkg::complaint::Complaint;
 use dvkey_ceremony::agdkg::deal::SignedDeal;
 use dvkey_ceremony::agdkg::judge::{Verdict, judge};
@@ -22,6 +22,10 @@ use crate::format::ceremony_file::{CeremonyFile, same_statement};
 
 /// So many certify files for other deals are kept of one author: enough to show that there are such.
 const MOST_FOR_OTHER_DEALS: usize = 3;
+/// So many pre-commits of one sender are kept: its deal can match one of them only, which is evidence enough.
+const MOST_PRECOMMITS_OF_ONE: usize = 2;
+/// As long as deals make no more transcripts than this, a certify file for others is told from one for these.
+const MOST_TRANSCRIPTS: u32 = 1 << 12;
 
 /// What became of a file that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,12 +70,30 @@ pub struct Collection {
     pub complaints: Vec<Complaint>,
     /// Certificates that every participant signed.
     pub certificates: Vec<Certificate>,
-    /// Senders of two different deals; the first of the two is the one in `deals`.
-    pub equivocations: BTreeMap<Identifier, Equivocation>,
+    /// Of those who signed several deals, the ones that are not in `deals`: a few, in the order in which they came.
+    pub others: BTreeMap<Identifier, Vec<SignedDeal>>,
     /// Whether everybody certified these deals, and all of it holds, although there are others: see [`Collection::settle`].
     settled: bool,
     /// Every transcript that one deal of each sender makes, once all are there.
     transcripts: BTreeSet<[u8; 32]>,
+    /// Which deals belong together, as far as that was said.
+    told: Vec<Told>,
+    /// What is more than is kept of one participant, until it is known whether a complete certificate needs it.
+    beyond: Beyond,
+}
+
+/// What is more than is kept of one participant.
+#[derive(Clone, Debug, Default)]
+struct Beyond {
+    deals: Vec<SignedDeal>,
+    precommits: Vec<Precommit>,
+    certifies: Vec<SignedCertify>,
+}
+
+impl Beyond {
+    fn is_empty(&self) -> bool {
+        self.deals.is_empty() && self.precommits.is_empty() && self.certifies.is_empty()
+    }
 }
 
 /// Deals before all else: they tell which certify files are for these, and are to be kept.
@@ -92,9 +114,11 @@ impl Collection {
             certifies: Certifies::default(),
             complaints: Vec::new(),
             certificates: Vec::new(),
-            equivocations: BTreeMap::new(),
+            others: BTreeMap::new(),
             settled: false,
             transcripts: BTreeSet::new(),
+            told: Vec::new(),
+            beyond: Beyond::default(),
         }
     }
 
@@ -114,27 +138,59 @@ impl Collection {
         self.settle();
     }
 
-    /// Where somebody signed two deals, or committed to two, looks for those that everybody certified: a complete
-    /// certificate that holds stands, whatever is signed after it. To be called once files were taken.
-    pub fn settle(&mut self) {
+    /// Notes which deals are said to belong together: those of one bundle, those that were certified here before. It is
+    /// believed as far as the transcript shows it.
+    pub fn tell(&mut self, told: impl IntoIterator<Item = Told>) {
+        self.told.extend(told);
+    }
+
+    /// The deals that are here, by sender, for [`Collection::tell`].
+    #[must_use]
+    pub fn to_tell(&self) -> Told {
+        self.deals.iter().map(|deal| (deal.sender(), BTreeSet::from([*deal.hash()]))).collect()
+    }
+
+    /// Whether everybody certified these deals, and all of it holds, although somebody signed others, too.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// Where somebody signed more than one file of a kind, looks for those that everybody certified: a complete certificate
+    /// that holds stands, whatever else is signed, and takes the place of that. To be called once files were taken; says
+    /// whether what is kept changed.
+    pub fn settle(&mut self) -> bool {
+        let beyond = std::mem::take(&mut self.beyond);
         let mismatched = |one: &Precommit| self.deals.of(one.sender()).is_some_and(|deal| one.check(deal).is_err());
-        if self.settled || (self.equivocations.is_empty() && !self.precommits.iter().any(mismatched)) {
-            return;
+        let is_plain = self.others.is_empty() && beyond.is_empty() && !self.precommits.iter().any(mismatched);
+        if self.settled || is_plain {
+            return false;
         }
         // Without randomness nothing is settled: whoever goes on is told so.
-        let Ok(seed) = super::seed() else { return };
-        let others: Vec<_> = self.equivocations.values().map(|two| &two.second).collect();
-        let (plan, deals) = (&self.plan, &self.deals);
-        let found = choice::settle(plan, deals, &others, &self.precommits, &self.certifies, &seed, &CeremonyRsa);
-        let Some(settled) = found else { return };
-        for (id, two) in &mut self.equivocations {
-            if let (Some(chosen), Some(before)) = (settled.deals.of(*id), self.deals.of(*id))
-                && chosen.hash() != before.hash()
-            {
-                *two = Equivocation { first: chosen.clone(), second: before.clone() };
+        let Ok(seed) = super::seed() else { return false };
+        let deals: Vec<_> = self.deals.iter().chain(self.others.values().flatten()).chain(&beyond.deals).collect();
+        let precommits: Vec<_> = self.precommits.iter().chain(&beyond.precommits).cloned().collect();
+        let certifies: Vec<_> = self.certifies.iter().chain(&beyond.certifies).collect();
+        let offer = Offer { deals: &deals, precommits: &precommits, certifies: &certifies, told: &self.told };
+        let Some(settled) = choice::settle(&self.plan, &offer, &seed, &CeremonyRsa) else { return false };
+        for chosen in settled.deals.iter() {
+            if let Some(before) = self.deals.of(chosen.sender()).filter(|before| before.hash() != chosen.hash()) {
+                let others = self.others.entry(chosen.sender()).or_default();
+                others.retain(|other| other.hash() != chosen.hash());
+                others.insert(0, before.clone());
+                others.truncate(MOST_DEALS_OF_ONE - 1);
             }
         }
+        for chosen in settled.precommits.iter().filter(|chosen| beyond.precommits.contains(chosen)) {
+            let mut of_sender = self.precommits.iter().enumerate().filter(|(_, one)| one.sender() == chosen.sender());
+            if let Some((last, _)) = of_sender.nth(MOST_PRECOMMITS_OF_ONE - 1) {
+                self.precommits.remove(last);
+            }
+            self.precommits.push(chosen.clone());
+        }
+        settled.certifies.iter().for_each(|chosen| self.certifies.insert_needed(chosen.clone()));
         (self.deals, self.settled) = (settled.deals, true);
+        true
     }
 
     /// What files prove against somebody, too late to undo what everybody has certified.
@@ -151,11 +207,23 @@ impl Collection {
         self.precommits.iter().filter(counts).cloned().collect()
     }
 
+    /// Senders of two different deals; the first of the two is the one in `deals`.
+    pub fn equivocations(&self) -> impl Iterator<Item = Equivocation> + '_ {
+        self.others.iter().filter_map(|(sender, others)| {
+            Some(Equivocation { first: self.deals.of(*sender)?.clone(), second: others.first()?.clone() })
+        })
+    }
+
+    /// Every deal of one sender that is kept.
+    pub fn deals_of(&self, sender: Identifier) -> impl Iterator<Item = &SignedDeal> {
+        self.deals.of(sender).into_iter().chain(self.others.get(&sender).into_iter().flatten())
+    }
+
     /// Senders of two deals, and those who committed to another deal than they sent.
     fn doubled(&self) -> impl Iterator<Item = End> {
         let end = |fault, files: [&[u8]; 3]| End { fault, evidence: bundle::encode(&files).unwrap_or_default() };
         let plan = self.plan.as_bytes();
-        let twice = self.equivocations.values();
+        let twice = self.equivocations();
         let twice = twice.map(move |two| end(two.fault(), [plan, two.first.as_bytes(), two.second.as_bytes()]));
         let mismatched = self.precommits.iter().filter_map(move |one| {
             let deal = self.deals.of(one.sender())?;
@@ -192,8 +260,9 @@ impl Collection {
                     return Ok(Taken::Known);
                 }
                 let sender = precommit.sender();
-                // Two of one sender: its deal can match one of them only, which is evidence enough.
-                if self.precommits.iter().filter(|other| other.sender() == sender).count() >= 2 {
+                let of_sender = self.precommits.iter().filter(|other| other.sender() == sender);
+                if of_sender.count() >= MOST_PRECOMMITS_OF_ONE {
+                    self.beyond.precommits.push(precommit);
                     return Ok(Taken::TooMany);
                 }
                 self.precommits.push(precommit);
@@ -235,7 +304,7 @@ impl Collection {
     }
 
     /// Of an author's files those stay that came first: whoever can sign more of them without end takes nothing back by
-    /// that. Files for other deals are a few, and leave room for those for these.
+    /// that. Files for other deals are a few, and leave room for those for these. See [`Collection::settle`] for the rest.
     fn take_certify(&mut self, certify: SignedCertify) -> Taken {
         if self.certifies.iter().any(|other| *other == certify) {
             return Taken::Known;
@@ -246,6 +315,7 @@ impl Collection {
         let too_many_others =
             is_other(&certify) && of_sender().filter(|one| is_other(one)).count() >= MOST_FOR_OTHER_DEALS;
         if too_many_others || of_sender().count() >= MAX_FILES_OF_ONE {
+            self.beyond.certifies.push(certify);
             return Taken::TooMany;
         }
         self.certifies.insert(certify);
@@ -255,8 +325,8 @@ impl Collection {
     fn take_deal(&mut self, deal: SignedDeal) -> Taken {
         let taken = self.sort_deal(deal);
         if matches!(taken, Taken::New(_) | Taken::Evidence(_)) {
-            let others: Vec<_> = self.equivocations.values().map(|two| &two.second).collect();
-            self.transcripts = choice::transcripts(&self.plan, &self.deals, &others).into_keys().collect();
+            let deals: Vec<_> = self.deals.iter().chain(self.others.values().flatten()).collect();
+            self.transcripts = choice::transcripts(&self.plan, &deals, MOST_TRANSCRIPTS);
             // What was taken before all deals were there could not be told from files for others.
             for certify in std::mem::take(&mut self.certifies).iter() {
                 self.take_certify(certify.clone());
@@ -267,23 +337,30 @@ impl Collection {
 
     fn sort_deal(&mut self, deal: SignedDeal) -> Taken {
         let sender = deal.sender();
-        if let Some(known) = self.deals.of(sender)
-            && known.hash() == deal.hash()
-            && (known.is_redacted() == deal.is_redacted() || deal.is_redacted())
-        {
-            return Taken::Known;
+        let fault = Fault::of(Check::DealTwice, sender);
+        let is_whole = |known: &SignedDeal| !known.is_redacted() || deal.is_redacted();
+        match self.deals.of(sender) {
+            Some(known) if known.hash() != deal.hash() => {}
+            Some(known) if is_whole(known) => return Taken::Known,
+            _ => {
+                // Of the same sender and hash, or the first: this is never refused.
+                return self.deals.insert(deal).map_or(Taken::Evidence(fault), |()| Taken::New(Some(sender)));
+            }
         }
-        match self.deals.insert(deal) {
-            Ok(()) => Taken::New(Some(sender)),
-            Err(two) => {
-                let whole = |known: &SignedDeal| known.is_redacted() && !two.second.is_redacted();
-                match self.equivocations.get(&sender).map(|known| &known.second) {
-                    Some(known) if known.hash() != two.second.hash() => return Taken::TooMany,
-                    Some(known) if !whole(known) => return Taken::Known,
-                    _ => {}
-                }
-                let fault = two.fault();
-                self.equivocations.insert(sender, *two);
+        let others = self.others.entry(sender).or_default();
+        let is_full = others.len() + 1 >= MOST_DEALS_OF_ONE;
+        match others.iter_mut().find(|known| known.hash() == deal.hash()) {
+            Some(known) if is_whole(known) => Taken::Known,
+            Some(known) => {
+                *known = deal;
+                Taken::Evidence(fault)
+            }
+            None if is_full => {
+                self.beyond.deals.push(deal);
+                Taken::TooMany
+            }
+            None => {
+                others.push(deal);
                 Taken::Evidence(fault)
             }
         }
@@ -338,8 +415,7 @@ impl Collection {
     pub fn open_complaints(&self) -> Vec<&Complaint> {
         let is_open = |complaint: &&Complaint| {
             let accused = complaint.accused();
-            let second = self.equivocations.get(&accused).map(|two| &two.second);
-            let mut deals = self.deals.of(accused).into_iter().chain(second).peekable();
+            let mut deals = self.deals_of(accused).peekable();
             deals.peek().is_some()
                 && deals.all(|deal| deal.hash() != complaint.deal_hash())
                 && complaint.complainer() != accused

@@ -7,6 +7,7 @@ use dvkey_ceremony::agdkg::bundle::Bundle;
 use dvkey_ceremony::agdkg::card::Card;
 use dvkey_ceremony::agdkg::certificate::Certificate;
 use dvkey_ceremony::agdkg::certify::SignedCertify;
+use dvkey_ceremony::agdkg::choice::Told;
 use dvkey_ceremony::agdkg::complaint::Complaint;
 use dvkey_ceremony::agdkg::deal::SignedDeal;
 use dvkey_ceremony::agdkg::identity::{Identity, Root};
@@ -23,7 +24,7 @@ use super::{CeremonyError, Missing};
 use crate::crypto::ceremony_rsa::CeremonyRsa;
 use crate::format::ceremony_file::{CeremonyFile, card_name, kept_name, sent_name, short};
 use crate::store::ceremony_dir::CeremonyDir;
-use crate::store::read::{EntryKind, Source, list_dir, read_bounded};
+use crate::store::read::{DirEntryFact, EntryKind, Source, list_dir, read_bounded};
 
 /// What a person accepted stays accepted: the waivers were decided then.
 const DECIDED: Waivers = Waivers { two_quorums: true, unbound_operators: true };
@@ -32,6 +33,10 @@ const DECIDED: Waivers = Waivers { two_quorums: true, unbound_operators: true };
 const MOST_PLANS: usize = 16;
 /// The same of cards.
 const MOST_CARDS: usize = 256;
+/// How the names of the lists begin that say which deals were certified.
+const NOTED: &str = "certified-deals";
+/// Larger than any such list.
+const MOST_NOTED: u64 = 16 << 10;
 
 /// A participant's folder.
 pub struct Folder {
@@ -77,7 +82,9 @@ impl Folder {
         let kept = gather_kept(&folder.dir.kept());
         folder.remember(&kept);
         folder.choose_plan()?;
+        let noted = folder.noted_deals();
         if let Some(collection) = &mut folder.collection {
+            collection.tell(noted);
             collection.take_all(&kept.blobs.iter().collect::<Vec<_>>());
         }
         Ok(folder)
@@ -178,8 +185,8 @@ impl Folder {
             Event::Dealt { deal } => Some(deal),
             _ => None,
         })?;
-        let second = collection.equivocations.values().map(|two| &two.second);
-        collection.deals.iter().chain(second).find(|deal| *deal.hash() == made).map(SignedDeal::sender)
+        let others = collection.others.values().flatten();
+        collection.deals.iter().chain(others).find(|deal| *deal.hash() == made).map(SignedDeal::sender)
     }
 
     /// Opens the vault.
@@ -205,8 +212,8 @@ impl Folder {
                 taken => imported.taken.push((blob.origin.clone(), blob.kind, taken)),
             }
         }
-        if let Some(collection) = &mut self.collection {
-            collection.settle();
+        if self.collection.as_mut().is_some_and(Collection::settle) {
+            self.keep_settled()?;
         }
         self.keep_certifies()?;
         imported.aside = found.aside;
@@ -247,6 +254,78 @@ impl Folder {
         Ok(taken)
     }
 
+    /// Keeps the deals and pre-commits that everybody certified, in place of others of theirs, and notes which they are.
+    fn keep_settled(&self) -> Result<(), CeremonyError> {
+        let Some(collection) = &self.collection else { return Ok(()) };
+        let mut names = BTreeSet::new();
+        let deals = collection.deals.iter().chain(collection.others.values().flatten());
+        let deals = deals.map(|deal| (CeremonyFile::Deal, deal.as_bytes()));
+        let precommits = collection.precommits.iter().map(|one| (CeremonyFile::Precommit, one.as_bytes()));
+        for (kind, bytes) in deals.chain(precommits) {
+            self.keep(kind, bytes)?;
+            names.insert(kept_name(kind, bytes));
+        }
+        self.note_deals()?;
+        let events = self.events();
+        let is_mine = |deal: &SignedDeal| events.contains(&Event::Dealt { deal: *deal.hash() });
+        self.drop_kept(CeremonyFile::Deal, &names, &|plan, bytes| {
+            SignedDeal::parse(plan, bytes).is_ok_and(|deal| !is_mine(&deal))
+        })?;
+        self.drop_kept(CeremonyFile::Precommit, &names, &|plan, bytes| Precommit::parse(plan, bytes).is_ok())
+    }
+
+    /// Notes which deals were certified. A transcript does not tell what it was made of, and whoever signs more of them later
+    /// could keep this folder from finding out.
+    ///
+    /// # Errors
+    /// [`CeremonyError`].
+    pub fn note_deals(&self) -> Result<(), CeremonyError> {
+        let collection = self.ceremony()?;
+        let Some(transcript) = collection.transcript() else { return Ok(()) };
+        let lines = collection.deals.iter().map(|deal| format!("{} {}\n", deal.sender(), hex::encode(deal.hash())));
+        let name = format!("{NOTED}-{}.txt", short(&transcript));
+        self.dir.keep(&name, lines.collect::<String>().as_bytes())?;
+        Ok(())
+    }
+
+    /// The deals that were certified, as they were noted. Whatever somebody wrote there instead makes no transcript.
+    fn noted_deals(&self) -> Vec<Told> {
+        let entries = list_dir(&self.dir.kept()).unwrap_or_default();
+        let is_note = |entry: &DirEntryFact| entry.kind == EntryKind::File && entry.name.starts_with(NOTED);
+        let read = |entry: DirEntryFact| {
+            let text = String::from_utf8(read_bounded(&Source::Path(entry.path), MOST_NOTED).ok()?).ok()?;
+            let line = |line: &str| {
+                let (sender, hash) = line.split_once(' ')?;
+                let hash: [u8; 32] = hex::decode(hash).ok()?.try_into().ok()?;
+                Some((sender.parse().ok()?, BTreeSet::from([hash])))
+            };
+            text.lines().map(line).collect()
+        };
+        entries.into_iter().filter(is_note).take(MOST_PLANS).filter_map(read).collect()
+    }
+
+    /// Drops what is kept of one kind, if it is of this plan, is none of these, and nobody minds.
+    fn drop_kept(
+        &self,
+        kind: CeremonyFile,
+        names: &BTreeSet<String>,
+        may_go: &dyn Fn(&Plan, &[u8]) -> bool,
+    ) -> Result<(), CeremonyError> {
+        let Some(collection) = &self.collection else { return Ok(()) };
+        for entry in list_dir(&self.dir.kept())?.into_iter().filter(|entry| !names.contains(&entry.name)) {
+            // A folder or a pipe of such a name is none of ours, and must stop nobody.
+            if entry.kind != EntryKind::File || !entry.name.starts_with(kind.stem()) {
+                continue;
+            }
+            // Those of another plan are another ceremony's; what is damaged tells nothing.
+            let bytes = read_bounded(&Source::Path(entry.path), kind.most_bytes())?;
+            if may_go(&collection.plan, &bytes) {
+                self.dir.drop_kept(&entry.name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Keeps the certify files that count, and no others of this plan: an author can sign them without end. What I certified
     /// stays, whoever else has my key.
     fn keep_certifies(&self) -> Result<(), CeremonyError> {
@@ -262,18 +341,9 @@ impl Folder {
                 |event: &Event| matches!(event, Event::Certified { transcript, .. } if transcript == file.transcript());
             Some(file.sender()) == me && events.iter().any(mine)
         };
-        for entry in list_dir(&self.dir.kept())?.into_iter().filter(|entry| !names.contains(&entry.name)) {
-            // A folder or a pipe of such a name is none of ours, and must stop nobody.
-            if entry.kind != EntryKind::File || !entry.name.starts_with(CeremonyFile::Certify.stem()) {
-                continue;
-            }
-            // Those of another plan are another ceremony's; what is damaged tells nothing.
-            let bytes = read_bounded(&Source::Path(entry.path), CeremonyFile::Certify.most_bytes())?;
-            if SignedCertify::parse(&collection.plan, &bytes).is_ok_and(|file| !is_mine(&file)) {
-                self.dir.drop_kept(&entry.name)?;
-            }
-        }
-        Ok(())
+        self.drop_kept(CeremonyFile::Certify, &names, &|plan, bytes| {
+            SignedCertify::parse(plan, bytes).is_ok_and(|file| !is_mine(&file))
+        })
     }
 
     fn take_card(&mut self, blob: &Blob) -> Result<Taken, CeremonyError> {

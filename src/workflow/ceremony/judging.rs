@@ -88,8 +88,7 @@ pub struct Judged {
 pub fn judge(collection: &Collection) -> Vec<Judged> {
     let one = |complaint: &Complaint| {
         let accused = complaint.accused();
-        let two = collection.equivocations.get(&accused).map(|two| &two.second);
-        let deals = collection.deals.of(accused).into_iter().chain(two).filter(|deal| !deal.is_redacted());
+        let deals = collection.deals_of(accused).filter(|deal| !deal.is_redacted());
         let verdicts: Vec<_> = deals
             .map(|deal| (deal.hash() == complaint.deal_hash(), deal))
             .map(|(named, deal)| {
@@ -123,7 +122,7 @@ pub struct Compared {
 pub fn compare(plan: &Plan, first: &Collection, second: &Collection) -> Compared {
     let mut compared = Compared::default();
     for set in [first, second] {
-        for two in set.equivocations.values() {
+        for two in set.equivocations() {
             let files = [plan.as_bytes(), two.first.as_bytes(), two.second.as_bytes()];
             compared.within.push(two.fault());
             compared.two_faced.push((two.first.sender(), bundle::encode(&files).unwrap_or_default()));

@@ -123,6 +123,7 @@ pub fn certify(
     let bytes = file.as_bytes().to_vec();
     // The journal decides first: it refuses a second transcript, and one after a complaint.
     folder.record(Event::Certified { transcript, outputs_root })?;
+    folder.note_deals()?;
     folder.keep_own(CeremonyFile::Certify, &bytes)?;
     send(folder, CeremonyFile::Certify, me, &bytes)
 }

@@ -7,6 +7,7 @@ mod consent;
 mod crash;
 mod edited;
 mod faces;
+mod junk;
 mod late;
 mod leaks;
 mod outbox;

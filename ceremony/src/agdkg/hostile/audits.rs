@@ -2,8 +2,8 @@
 
 use super::id;
 use crate::agdkg::bundle;
-use crate::agdkg::certify::certificate_hash;
-use crate::agdkg::choice::settle;
+use crate::agdkg::certify::{SignedCertify, certificate_hash};
+use crate::agdkg::choice::{Offer, Settled, Told, settle};
 use crate::agdkg::deal::SignedDeal;
 use crate::agdkg::plan::Waivers;
 use crate::agdkg::precommit::Precommit;
@@ -169,31 +169,121 @@ fn a_second_deal_undoes_no_complete_certificate() {
     }
 }
 
-#[test]
-fn a_choice_takes_the_deal_that_was_certified_of_each_and_no_more_than_thirteen_are_looked_at() {
-    let setup = Setup::generic(8, 14, 1);
-    let run = setup.run();
-    let second = |position: usize| {
-        let deal = run.deals.of(run.plan.participants()[position].id).unwrap();
-        let change = |body: &mut Vec<u8>| *body.last_mut().unwrap() ^= 1;
+/// Another deal of the participant at a position, as many as are asked for.
+fn other_deals(setup: &Setup, run: &Run, position: usize, count: u8) -> Vec<SignedDeal> {
+    let deal = run.deals.of(run.plan.participants()[position].id).unwrap();
+    let other = |flip| {
+        let change = |body: &mut Vec<u8>| *body.last_mut().unwrap() ^= flip;
         let changed = forge::changed_deal(&setup.identity(position), &run.plan, deal.as_bytes(), change);
         SignedDeal::parse(&run.plan, &changed).unwrap()
     };
-    let seconds: Vec<_> = (0..14).map(second).collect();
-    let chosen = |count: usize, swapped: usize| {
-        let (mut deals, mut others) = (Deals::default(), Vec::new());
-        for (position, deal) in run.deals.iter().enumerate() {
-            let (first, other) =
-                if position < swapped { (&seconds[position], deal) } else { (deal, &seconds[position]) };
-            deals.insert(first.clone()).unwrap();
-            others.extend((position < count).then_some(other));
+    (1..=count).map(other).collect()
+}
+
+fn settled(run: &Run, deals: &[&SignedDeal], certifies: &[&SignedCertify], told: &[Told]) -> Option<Settled> {
+    let offer = Offer { deals, precommits: &[], certifies, told };
+    settle(&run.plan, &offer, &SEED, &PaperRsa)
+}
+
+#[test]
+fn any_number_of_false_deals_hides_the_ones_that_all_certified_from_nobody() {
+    let setup = Setup::ssv(4, 1);
+    let run = setup.run();
+    let others = [other_deals(&setup, &run, 1, 9), other_deals(&setup, &run, 2, 9)].concat();
+    let certifies: Vec<_> = run.certifies.iter().collect();
+    let false_first: Vec<_> = others.iter().chain(run.deals.iter()).collect();
+    let false_last: Vec<_> = run.deals.iter().chain(&others).collect();
+    for deals in [&false_first, &false_last] {
+        assert_eq!(settled(&run, deals, &certifies, &[]).map(|settled| settled.deals).as_ref(), Some(&run.deals));
+        // Not while somebody has not certified.
+        assert_eq!(settled(&run, deals, &certifies[1..], &[]), None);
+    }
+    let mut all = files(&run);
+    all.extend(others.iter().map(|deal| deal.as_bytes().to_vec()));
+    let report = audited(&all);
+    assert_eq!(report.refusal(), None);
+    let second = |position: usize| Fault::of(Check::DealTwice, run.plan.participants()[position].id);
+    assert_eq!(report.evidence, [second(1), second(2)]);
+    assert_eq!(report.assembled, Some(run.assembled));
+}
+
+#[test]
+fn any_number_of_false_certify_files_hides_one_that_completes_the_certificate_from_nobody() {
+    let setup = Setup::ssv(4, 1);
+    let run = setup.run();
+    let certifies: Vec<_> = run.certifies.iter().collect();
+    let deals: Vec<_> = run.deals.iter().collect();
+    let false_deal = other_deals(&setup, &run, 1, 1).remove(0);
+    let mut two = Deals::default();
+    let with_false = run.deals.iter().filter(|deal| deal.sender() != id(SECOND)).chain([&false_deal]);
+    with_false.for_each(|deal| two.insert(deal.clone()).unwrap());
+    let other_transcript = two.transcript(&run.plan);
+    // For deals that nobody has, for those with another face of the author, and for these deals: with a certificate signature,
+    // a proof of possession, or a partial signature that is wrong.
+    let changes: [&dyn Fn(&mut Vec<u8>, u8); 5] = [
+        &|body, i| body[48] ^= i,
+        &|body, i| {
+            body[48..80].copy_from_slice(&other_transcript);
+            body[112] ^= i;
+        },
+        &|body, i| body[112] ^= i,
+        &|body, i| body[8 + 32 + 8 + 32 + 32 + 64 + 48 + 31] ^= i,
+        &|body, i| {
+            // Another point of the group: what was signed for the owner's nonce stands behind the deposit's.
+            let (deposit, rest) = body[256..].split_at_mut(96);
+            deposit.copy_from_slice(&rest[..96]);
+            *body.last_mut().unwrap() ^= i;
+        },
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let by = |position: usize| -> Vec<SignedCertify> {
+            let own = certifies[position].as_bytes();
+            let changed = (1..=20).map(|i| forge::changed(&setup.identity(position), own, |body| change(body, i)));
+            changed.map(|file| SignedCertify::parse(&run.plan, &file).unwrap()).collect()
+        };
+        let (ones, twos) = (by(1), by(2));
+        let first: Vec<_> = ones.iter().chain(&twos).chain(certifies.iter().copied()).collect();
+        let last: Vec<_> = certifies.iter().copied().chain(&ones).chain(&twos).collect();
+        for offered in [&first, &last] {
+            let found = settled(&run, &[&deals[..], &[&false_deal]].concat(), offered, &[]).unwrap();
+            assert_eq!((found.deals, found.certifies), (run.deals.clone(), run.certifies.clone()), "{number}");
         }
-        settle(&run.plan, &deals, &others, &[], &run.certifies, &SEED, &PaperRsa).map(|settled| settled.deals)
+        // A false file alone completes nothing.
+        let only: Vec<_> = ones.iter().chain([certifies[0], certifies[2], certifies[3]]).collect();
+        assert_eq!(settled(&run, &deals, &only, &[]), None, "{number}");
+        let mut all = files(&run);
+        all.extend(ones.iter().chain(&twos).map(|file| file.as_bytes().to_vec()));
+        let report = audited(&all);
+        assert_eq!((report.refusal(), report.assembled.as_ref()), (None, Some(&run.assembled)), "{number}");
+    }
+}
+
+#[test]
+fn what_is_told_of_deals_spares_trying_all_choices() {
+    let setup = Setup::generic(13, 24, 1);
+    let run = setup.run();
+    let others: Vec<_> = (0..24).flat_map(|position| other_deals(&setup, &run, position, 1)).collect();
+    let certifies: Vec<_> = run.certifies.iter().collect();
+    let told = |deals: &mut dyn Iterator<Item = &SignedDeal>| -> Told {
+        deals.map(|deal| (deal.sender(), [*deal.hash()].into())).collect()
     };
-    assert_eq!(chosen(3, 2).as_ref(), Some(&run.deals));
-    assert_eq!(chosen(13, 13).as_ref(), Some(&run.deals));
-    assert_eq!(chosen(13, 14), None);
-    assert_eq!(chosen(14, 14), None);
+    let all_told = told(&mut run.deals.iter());
+    // 14 with two deals each, of which the true one comes last: 16,384 choices.
+    let some: Vec<_> = others.iter().take(14).chain(run.deals.iter()).collect();
+    assert_eq!(settled(&run, &some, &certifies, &[]).map(|settled| settled.deals).as_ref(), Some(&run.deals));
+    // 24 of them are more than are tried.
+    let every: Vec<_> = others.iter().chain(run.deals.iter()).collect();
+    assert_eq!(settled(&run, &every, &certifies, &[]), None);
+    // Whatever else was told: sets of false deals, and of deals that are not here.
+    let lies = [told(&mut others.iter()), [(run.plan.participants()[0].id, [[7; 32]].into())].into()];
+    for told in [vec![all_told.clone()], [&lies[..], &[all_told.clone()]].concat()] {
+        let found = settled(&run, &every, &certifies, &told);
+        assert_eq!(found.map(|settled| settled.deals).as_ref(), Some(&run.deals));
+    }
+    assert_eq!(settled(&run, &every, &certifies, &lies), None);
+    // What is told of most is enough: the rest is tried.
+    let most: Told = all_told.into_iter().take(16).collect();
+    assert_eq!(settled(&run, &every, &certifies, &[most]).map(|settled| settled.deals).as_ref(), Some(&run.deals));
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub(super) fn judge(arguments: &PublicArguments, printer: &Printer) -> Result<Ex
             guilty = Some(fault);
         }
     }
-    for two in collection.equivocations.values() {
+    for two in collection.equivocations() {
         let fault = two.fault();
         printer.result(&format!("{} signed two different deals", named(Some(plan), two.first.sender())));
         guilty = Some(fault);

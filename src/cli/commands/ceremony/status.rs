@@ -118,7 +118,7 @@ pub(super) fn show(collection: &Collection, printer: &Printer) {
             missing_certifies: numbers(&certify),
             certified_other_deals: numbers(&others),
             open_complaints: open.iter().map(|complaint| complaint.complainer().get()).collect(),
-            two_deals: collection.equivocations.keys().map(|id| id.get()).collect(),
+            two_deals: collection.others.keys().map(|id| id.get()).collect(),
             complete: [&pre, &deal, &certify, &others].into_iter().all(Vec::is_empty)
                 && open.is_empty()
                 && end.is_none(),
@@ -149,7 +149,7 @@ pub(super) fn show(collection: &Collection, printer: &Printer) {
             mark(deals(collection, one.id)),
             last(certifies(collection, one.id))
         );
-        if collection.equivocations.contains_key(&one.id) {
+        if collection.others.contains_key(&one.id) {
             line += &format!("  {}", tone(Tone::Bad, "TWO DEALS"));
         }
         if others.contains(&one.id) {
