@@ -16,7 +16,7 @@ use dvkey_ceremony::agdkg::redact::redact;
 use dvkey_ceremony::agdkg::transcript::{Deals, Equivocation};
 use dvkey_ceremony::fault::{Check, Code, Culprit, Fault};
 
-use super::gather::Blob;
+use super::gather::{Blob, Gathered};
 use crate::crypto::ceremony_rsa::CeremonyRsa;
 use crate::format::ceremony_file::{CeremonyFile, same_statement};
 
@@ -44,6 +44,19 @@ pub enum Taken {
     Evidence(Fault),
     /// There are enough of this kind from its author.
     TooMany,
+}
+
+impl Taken {
+    /// What becomes of a file of which this is wrong.
+    #[must_use]
+    pub fn refused(fault: Fault) -> Self {
+        match fault.code() {
+            Code::E03 => Self::OtherCeremony,
+            Code::E04 => Self::Stranger,
+            _ if fault.check == Check::ComplaintParties => Self::Stranger,
+            _ => Self::Damaged(fault),
+        }
+    }
 }
 
 /// What ended a ceremony, with the files that prove it to anybody.
@@ -124,15 +137,16 @@ impl Collection {
 
     /// Takes what is of this plan among some files.
     #[must_use]
-    pub fn of<'a>(plan: Plan, blobs: impl IntoIterator<Item = &'a Blob>) -> Self {
+    pub fn of(plan: Plan, found: &Gathered) -> Self {
         let mut collection = Self::new(plan);
-        collection.take_all(&blobs.into_iter().collect::<Vec<_>>());
+        collection.take_all(found);
         collection
     }
 
     /// Takes files, deals first.
-    pub fn take_all(&mut self, blobs: &[&Blob]) {
-        for blob in deals_first(blobs.iter().copied()) {
+    pub fn take_all(&mut self, found: &Gathered) {
+        self.tell(found.told.iter().cloned());
+        for blob in deals_first(&found.blobs) {
             self.take(blob.kind, &blob.bytes);
         }
         self.settle();
@@ -234,15 +248,7 @@ impl Collection {
 
     /// Takes a file.
     pub fn take(&mut self, kind: CeremonyFile, bytes: &[u8]) -> Taken {
-        match self.sort(kind, bytes) {
-            Ok(taken) => taken,
-            Err(fault) => match fault.code() {
-                Code::E03 => Taken::OtherCeremony,
-                Code::E04 => Taken::Stranger,
-                _ if fault.check == Check::ComplaintParties => Taken::Stranger,
-                _ => Taken::Damaged(fault),
-            },
-        }
+        self.sort(kind, bytes).unwrap_or_else(Taken::refused)
     }
 
     fn sort(&mut self, kind: CeremonyFile, bytes: &[u8]) -> Result<Taken, Fault> {
@@ -537,7 +543,11 @@ mod tests {
             let blobs: Vec<_> = files.iter().map(|bytes| blob(CeremonyFile::Certify, bytes)).collect();
             let deals = deals.iter().map(|bytes| blob(CeremonyFile::Deal, bytes));
             let blobs: Vec<_> = blobs.into_iter().chain(deals).collect();
-            let collection = Collection::of(run.plan.clone(), &blobs);
+            let mut collection = Collection::new(run.plan.clone());
+            for blob in deals_first(&blobs) {
+                collection.take(blob.kind, &blob.bytes);
+            }
+            collection.settle();
             assert!(collection.certifies.iter().any(|one| one == honest));
             assert_eq!(collection.certifies.iter().count(), 1 + MOST_FOR_OTHER_DEALS);
             assert!(collection.certified_others().is_empty());

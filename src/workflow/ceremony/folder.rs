@@ -53,6 +53,8 @@ pub struct Folder {
 pub struct Imported {
     /// Each file with what became of it, but for those that were known.
     pub taken: Vec<(String, CeremonyFile, Taken)>,
+    /// How many more are of other ceremonies, of strangers, or damaged.
+    pub more_refused: usize,
     /// How many were known already.
     pub known: usize,
     /// What could not be read, and why.
@@ -79,13 +81,13 @@ impl Folder {
         let lines = String::from_utf8(dir.journal()?).map_err(|_| damaged())?;
         let journal = Journal::parse(&lines)?;
         let mut folder = Self { dir, journal, lines, collection: None, cards: Vec::new(), plans: Vec::new() };
-        let kept = gather_kept(&folder.dir.kept());
-        folder.remember(&kept);
+        let kept = folder.dir.kept();
+        folder.remember(&gather_kept(&kept, None));
         folder.choose_plan()?;
         let noted = folder.noted_deals();
         if let Some(collection) = &mut folder.collection {
             collection.tell(noted);
-            collection.take_all(&kept.blobs.iter().collect::<Vec<_>>());
+            collection.take_all(&gather_kept(&kept, Some(&collection.plan)));
         }
         Ok(folder)
     }
@@ -204,8 +206,14 @@ impl Folder {
     pub fn import(&mut self, places: &[PathBuf]) -> Result<Imported, CeremonyError> {
         let mut all = vec![self.dir.inbox()];
         all.extend_from_slice(places);
-        let found = gather_if_there(&all);
-        let mut imported = Imported::default();
+        let found = gather_if_there(&all, self.collection.as_ref().map(|collection| &collection.plan));
+        let mut imported = Imported { more_refused: found.more_refused, ..Imported::default() };
+        if let Some(collection) = &mut self.collection {
+            collection.tell(found.told);
+        }
+        for (origin, kind, fault) in found.refused {
+            imported.taken.push((origin, kind, Taken::refused(fault)));
+        }
         for blob in deals_first(&found.blobs) {
             match self.take(blob)? {
                 Taken::Known => imported.known += 1,
@@ -430,8 +438,8 @@ impl Folder {
             return Err(CeremonyError::OldPlan);
         }
         if self.collection.as_ref().is_none_or(|collection| collection.plan != plan) {
-            let kept = gather_kept(&self.dir.kept());
-            self.collection = Some(Collection::of(plan, &kept.blobs));
+            let kept = gather_kept(&self.dir.kept(), Some(&plan));
+            self.collection = Some(Collection::of(plan, &kept));
         }
         Ok(me)
     }
@@ -576,9 +584,11 @@ pub fn is_public(bytes: &[u8], plans: &[Plan]) -> bool {
 pub fn cards_in(folder: &Path) -> Vec<(PathBuf, Card)> {
     let entries = list_dir(folder).unwrap_or_default();
     let card = |path: PathBuf| {
-        let found = gather_if_there(std::slice::from_ref(&path));
+        let found = gather_if_there(std::slice::from_ref(&path), None);
         match found.blobs.as_slice() {
-            [blob] if blob.kind == CeremonyFile::Card => Some((path, Card::parse(&blob.bytes, &CeremonyRsa).ok()?)),
+            [blob] if blob.kind == CeremonyFile::Card && found.refused.is_empty() => {
+                Some((path, Card::parse(&blob.bytes, &CeremonyRsa).ok()?))
+            }
             _ => None,
         }
     };

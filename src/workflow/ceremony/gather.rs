@@ -1,10 +1,22 @@
 //! Every file of a ceremony below some paths: by content, whatever it is called, loose, armoured or in bundles.
+//!
+//! One file is read at a time, and held if it is wanted: a card, a plan, or what a participant of the one plan signed. Of
+//! each participant no more is held than [`room`] says, so that no medium, whatever is on it, takes all memory.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use dvkey_ceremony::Identifier;
 use dvkey_ceremony::agdkg::bundle::Bundle;
 use dvkey_ceremony::agdkg::card::OperatorBinding;
+use dvkey_ceremony::agdkg::certificate::Certificate;
+use dvkey_ceremony::agdkg::certify::{SignedCertify, certify_bytes};
+use dvkey_ceremony::agdkg::choice::Told;
+use dvkey_ceremony::agdkg::complaint::Complaint;
+use dvkey_ceremony::agdkg::deal::{SignedDeal, deal_bytes};
+use dvkey_ceremony::agdkg::plan::Plan;
+use dvkey_ceremony::agdkg::precommit::Precommit;
+use dvkey_ceremony::fault::{Check, Fault};
 
 use crate::crypto::digest::Sha256Digest;
 use crate::format::ceremony_file::{CeremonyFile, EXTENSION};
@@ -19,6 +31,21 @@ const MOST_FILES: usize = 20_000;
 const HEAD: u64 = 64 << 10;
 /// The largest text that is searched for armoured files.
 const MOST_TEXT: u64 = 64 << 20;
+/// So much of all cards and plans is held.
+const MOST_CARDS_AND_PLANS: u64 = 64 << 20;
+/// So much of all participants is held beside what they need.
+const SPARE: u64 = 64 << 20;
+/// So many files that are not taken are told of one by one, and so many bundles say which deals belong together.
+const MOST_TOLD: usize = 1000;
+
+/// How many bytes of the files that one participant signed are held: two deals, two certify files, and a part of 64 MiB.
+#[must_use]
+pub fn room(plan: &Plan) -> u64 {
+    let certify = plan.participants().iter().map(|one| certify_bytes(plan, one)).max().unwrap_or_default();
+    let own = u64::try_from(deal_bytes(plan).saturating_add(certify)).unwrap_or(u64::MAX);
+    let n = u64::try_from(plan.participants().len()).unwrap_or(1).max(1);
+    own.saturating_mul(2).saturating_add(SPARE / n)
+}
 
 /// One file of a ceremony.
 #[derive(Clone, Debug)]
@@ -49,6 +76,15 @@ pub enum Aside {
         /// How many were.
         most: usize,
     },
+    /// Somebody signed more for this plan than is held of one participant; or there are more cards and plans than are held.
+    NoRoom {
+        /// Who; nobody, where it is cards and plans, or certificates.
+        who: Option<Identifier>,
+        /// How many files were left alone.
+        left: usize,
+        /// How many bytes are held.
+        most: u64,
+    },
 }
 
 /// What was found.
@@ -62,7 +98,17 @@ pub struct Gathered {
     pub aside: Vec<(String, Aside)>,
     /// How many other files there are.
     pub others: usize,
-    seen: BTreeSet<Sha256Digest>,
+    /// Files of ceremonies that are not of the plan, or of nobody in it, or that nobody signed, with what is wrong.
+    pub refused: Vec<(String, CeremonyFile, Fault)>,
+    /// How many more of these there are.
+    pub more_refused: usize,
+    /// Which deals lie in a bundle together, bundle by bundle.
+    pub told: Vec<Told>,
+    plan: Option<Plan>,
+    /// What was found once, and what it says where it is a deal.
+    seen: BTreeMap<Sha256Digest, Option<(Identifier, [u8; 32])>>,
+    held: BTreeMap<Option<Identifier>, u64>,
+    no_room: BTreeMap<Option<Identifier>, (String, usize)>,
     files: usize,
     /// So many are looked at; all, where they were taken in before.
     most: Option<usize>,
@@ -70,12 +116,13 @@ pub struct Gathered {
     left: Option<(String, usize)>,
 }
 
-/// Gathers below these paths. A folder that is not there holds nothing.
+/// Gathers below these paths: cards, plans, bindings, and what belongs to `plan`, if one is given. A folder that is not there
+/// holds nothing.
 ///
 /// # Errors
 /// [`ReadError`] for a path that was named and cannot be read at all.
-pub fn gather(paths: &[PathBuf]) -> Result<Gathered, ReadError> {
-    let mut gathered = Gathered { most: Some(MOST_FILES), ..Gathered::default() };
+pub fn gather(paths: &[PathBuf], plan: Option<&Plan>) -> Result<Gathered, ReadError> {
+    let mut gathered = Gathered { most: Some(MOST_FILES), plan: plan.cloned(), ..Gathered::default() };
     for path in paths {
         match list_dir(path) {
             Ok(_) => gathered.enter(path, 0),
@@ -88,8 +135,8 @@ pub fn gather(paths: &[PathBuf]) -> Result<Gathered, ReadError> {
 
 /// As [`gather`], for places that may be absent: an inbox that nobody made, a medium that is not plugged in.
 #[must_use]
-pub fn gather_if_there(paths: &[PathBuf]) -> Gathered {
-    let mut gathered = Gathered { most: Some(MOST_FILES), ..Gathered::default() };
+pub fn gather_if_there(paths: &[PathBuf], plan: Option<&Plan>) -> Gathered {
+    let mut gathered = Gathered { most: Some(MOST_FILES), plan: plan.cloned(), ..Gathered::default() };
     for path in paths {
         match list_dir(path) {
             Ok(_) => gathered.enter(path, 0),
@@ -103,10 +150,25 @@ pub fn gather_if_there(paths: &[PathBuf]) -> Gathered {
 
 /// As [`gather_if_there`], for what was kept before: all of it, however much that is.
 #[must_use]
-pub fn gather_kept(folder: &Path) -> Gathered {
-    let mut gathered = Gathered::default();
+pub fn gather_kept(folder: &Path, plan: Option<&Plan>) -> Gathered {
+    let mut gathered = Gathered { plan: plan.cloned(), ..Gathered::default() };
     gathered.enter(folder, 0);
     gathered
+}
+
+/// Whether a file was signed by a participant of this plan, for it; by whom, and, of a deal, its hash.
+fn signed(plan: &Plan, kind: CeremonyFile, bytes: &[u8]) -> Result<(Option<Identifier>, Option<[u8; 32]>), Fault> {
+    Ok(match kind {
+        CeremonyFile::Precommit => (Some(Precommit::parse(plan, bytes)?.sender()), None),
+        CeremonyFile::Deal | CeremonyFile::RedactedDeal => {
+            let deal = SignedDeal::parse(plan, bytes)?;
+            (Some(deal.sender()), Some(*deal.hash()))
+        }
+        CeremonyFile::Certify => (Some(SignedCertify::parse(plan, bytes)?.sender()), None),
+        CeremonyFile::Complaint => (Some(Complaint::parse(plan, bytes)?.complainer()), None),
+        CeremonyFile::Certificate => Certificate::parse(plan, bytes).map(|_| (None, None))?,
+        CeremonyFile::Card | CeremonyFile::Plan | CeremonyFile::Bundle | CeremonyFile::Vault => (None, None),
+    })
 }
 
 impl Gathered {
@@ -138,6 +200,10 @@ impl Gathered {
         if let Some((origin, left)) = self.left.take() {
             self.aside.push((origin, Aside::TooMany { left, most: self.files }));
         }
+        for (who, (origin, left)) in std::mem::take(&mut self.no_room) {
+            let most = self.room_of(who);
+            self.aside.push((origin, Aside::NoRoom { who, left, most }));
+        }
         self
     }
 
@@ -164,8 +230,13 @@ impl Gathered {
             if kind == CeremonyFile::Vault {
                 return Err(Aside::Vault);
             }
-            let bytes = read_bounded(&source, kind.most_bytes()).map_err(unreadable)?;
-            return self.add(origin, kind, bytes);
+            // What is of another plan is read no further. A short file is damaged, which is told.
+            if self.is_foreign(kind, &head) {
+                self.refuse(origin, kind, Fault::nobody(Check::DealPlan));
+                return Ok(());
+            }
+            let bytes = read_bounded(&source, self.most_bytes(kind)).map_err(unreadable)?;
+            return self.add(origin, kind, &bytes);
         }
         if armor::is_armored(&head) {
             let text = read_bounded(&source, MOST_TEXT).map_err(unreadable)?;
@@ -175,7 +246,7 @@ impl Gathered {
                 if kind == CeremonyFile::Vault {
                     return Err(Aside::Vault);
                 }
-                self.add(origin, kind, bytes)?;
+                self.add(origin, kind, &bytes)?;
             }
             return Ok(());
         }
@@ -196,15 +267,14 @@ impl Gathered {
         Ok(())
     }
 
-    fn add(&mut self, origin: &str, kind: CeremonyFile, bytes: Vec<u8>) -> Result<(), Aside> {
+    fn add(&mut self, origin: &str, kind: CeremonyFile, bytes: &[u8]) -> Result<(), Aside> {
         if kind != CeremonyFile::Bundle {
-            if self.seen.insert(Sha256Digest::of(&bytes)) {
-                self.blobs.push(Blob { origin: origin.to_owned(), kind, bytes });
-            }
+            self.hold(origin, kind, bytes);
             return Ok(());
         }
-        let bundle = Bundle::parse(&bytes).map_err(|fault| Aside::Damaged(fault.check.refusal().to_owned()))?;
+        let bundle = Bundle::parse(bytes).map_err(|fault| Aside::Damaged(fault.check.refusal().to_owned()))?;
         let Bundle { plans, precommits, deals, certifies, complaints, certificates, others } = bundle;
+        let mut told = Told::new();
         for file in [plans, precommits, deals, certifies, complaints, certificates, others].into_iter().flatten() {
             let Some(kind) = CeremonyFile::of(file).filter(|kind| *kind != CeremonyFile::Bundle) else { continue };
             if kind == CeremonyFile::Vault {
@@ -213,9 +283,77 @@ impl Gathered {
             if u64::try_from(file.len()).unwrap_or(u64::MAX) > kind.most_bytes() {
                 return Err(Aside::TooLarge);
             }
-            self.add(origin, kind, file.to_vec())?;
+            if let Some((sender, hash)) = self.hold(origin, kind, file) {
+                told.entry(sender).or_default().insert(hash);
+            }
+        }
+        if told.len() > 1 && self.told.len() < MOST_TOLD {
+            self.told.push(told);
         }
         Ok(())
+    }
+
+    /// Holds a file, if it is wanted and there is room. Of a deal, its sender and its hash.
+    fn hold(&mut self, origin: &str, kind: CeremonyFile, bytes: &[u8]) -> Option<(Identifier, [u8; 32])> {
+        let digest = Sha256Digest::of(bytes);
+        if let Some(known) = self.seen.get(&digest) {
+            return *known;
+        }
+        let found = match &self.plan {
+            _ if self.is_foreign(kind, bytes) => Err(Fault::nobody(Check::DealPlan)),
+            Some(plan) => signed(plan, kind, bytes),
+            None => Ok((None, None)),
+        };
+        let (who, hash) = match found {
+            Ok(found) => found,
+            Err(fault) => {
+                self.seen.insert(digest, None);
+                self.refuse(origin, kind, fault);
+                return None;
+            }
+        };
+        let deal = who.zip(hash);
+        let held = self.held.get(&who).copied().unwrap_or_default();
+        let held = held.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if self.most.is_some() && held > self.room_of(who) {
+            self.no_room.entry(who).or_insert_with(|| (origin.to_owned(), 0)).1 += 1;
+            return deal;
+        }
+        self.seen.insert(digest, deal);
+        self.held.insert(who, held);
+        self.blobs.push(Blob { origin: origin.to_owned(), kind, bytes: bytes.to_vec() });
+        deal
+    }
+
+    fn room_of(&self, who: Option<Identifier>) -> u64 {
+        self.plan.as_ref().filter(|_| who.is_some()).map_or(MOST_CARDS_AND_PLANS, room)
+    }
+
+    /// A bundle of one plan has no more than all participants together.
+    fn most_bytes(&self, kind: CeremonyFile) -> u64 {
+        let all = |plan: &Plan| {
+            let n = u64::try_from(plan.participants().len()).unwrap_or(u64::MAX);
+            room(plan).saturating_mul(n).saturating_add(MOST_CARDS_AND_PLANS)
+        };
+        let most = self.plan.as_ref().filter(|_| kind == CeremonyFile::Bundle).map_or(u64::MAX, all);
+        kind.most_bytes().min(most)
+    }
+
+    /// Behind eight bytes for its kind, every file of a ceremony names its plan.
+    fn is_foreign(&self, kind: CeremonyFile, start: &[u8]) -> bool {
+        if matches!(kind, CeremonyFile::Card | CeremonyFile::Plan | CeremonyFile::Bundle) {
+            return false;
+        }
+        // Without a plan nobody can tell what belongs to it.
+        self.plan.as_ref().is_none_or(|plan| start.get(8..40).is_some_and(|named| named != plan.hash()))
+    }
+
+    fn refuse(&mut self, origin: &str, kind: CeremonyFile, fault: Fault) {
+        if self.refused.len() < MOST_TOLD {
+            self.refused.push((origin.to_owned(), kind, fault));
+        } else {
+            self.more_refused += 1;
+        }
     }
 }
 
@@ -223,31 +361,42 @@ impl Gathered {
 #[expect(clippy::disallowed_methods, reason = "the tests look at the disk from the side")]
 mod tests {
     use dvkey_ceremony::agdkg::bundle;
+    use dvkey_ceremony::testing::forge;
+    use dvkey_ceremony::testing::network::Setup;
 
     use super::*;
 
     #[test]
     fn names_and_wrappings_do_not_matter() {
+        let run = Setup::ssv(4, 1).run();
         let outer = tempfile::tempdir().unwrap();
         let at = |name: &str| outer.path().join(name);
         let file = |kind: &str, text: &str| [b"AGDKG1".as_slice(), kind.as_bytes(), text.as_bytes()].concat();
+        let deals: Vec<_> = run.deals.iter().map(|deal| deal.as_bytes().to_vec()).collect();
+        let certify = run.certifies.iter().next().unwrap().as_bytes();
         std::fs::create_dir_all(at("a/b")).unwrap();
-        std::fs::write(at("holiday.jpg"), file("R1", "deal of one")).unwrap();
-        std::fs::write(at("a/b/copy"), file("R1", "deal of one")).unwrap();
-        std::fs::write(at("mail.txt"), armor::encode(&file("R2", "certify")).unwrap()).unwrap();
-        let bundled = bundle::encode(&[&file("R1", "deal of two"), &file("CT", "x"), &file("BN", "no"), b"?"]).unwrap();
-        std::fs::write(at("all"), bundled).unwrap();
+        std::fs::write(at("holiday.jpg"), &deals[0]).unwrap();
+        std::fs::write(at("a/b/copy"), &deals[0]).unwrap();
+        std::fs::write(at("mail.txt"), armor::encode(certify).unwrap()).unwrap();
+        let parts: [&[u8]; 5] = [&deals[1], &deals[0], run.certificate.as_bytes(), &file("BN", "no"), b"?"];
+        std::fs::write(at("all"), bundle::encode(&parts).unwrap()).unwrap();
         std::fs::write(at("vault"), file("VT", "secret")).unwrap();
         std::fs::write(at("damaged.agdkg"), b"AGDKG1").unwrap();
         std::fs::write(at("cut.txt"), "-----BEGIN AGDKG1CD-----\nQUdE").unwrap();
         std::fs::write(at("card"), file("CD", &"x".repeat(5000))).unwrap();
         std::fs::write(at("torn"), b"AGDKG1BN\x00\x00\x00\x05").unwrap();
-        std::fs::write(at(".hidden"), file("R1", "hidden")).unwrap();
+        std::fs::write(at(".hidden"), &deals[2]).unwrap();
         std::fs::write(at("notes"), "nothing").unwrap();
-        let found = gather(&[outer.path().to_path_buf()]).unwrap();
-        let mut texts: Vec<_> = found.blobs.iter().map(|blob| blob.bytes[8..].to_vec()).collect();
-        texts.sort();
-        assert_eq!(texts, [b"certify".to_vec(), b"deal of one".to_vec(), b"deal of two".to_vec(), b"x".to_vec()]);
+        let found = gather(&[outer.path().to_path_buf()], Some(&run.plan)).unwrap();
+        let mut held: Vec<_> = found.blobs.iter().map(|blob| blob.bytes.clone()).collect();
+        held.sort();
+        let mut expected =
+            vec![deals[0].clone(), deals[1].clone(), certify.to_vec(), run.certificate.as_bytes().to_vec()];
+        expected.sort();
+        assert_eq!(held, expected);
+        // The bundle says which deals belong together, whether they came before or not.
+        let together: Told = run.deals.iter().take(2).map(|deal| (deal.sender(), [*deal.hash()].into())).collect();
+        assert_eq!(found.told, [together]);
         let mut aside: Vec<_> = found
             .aside
             .iter()
@@ -264,7 +413,53 @@ mod tests {
         let told = few.aside.last().unwrap();
         assert_eq!(told.1, Aside::TooMany { left: 7, most: 3 });
         assert!(told.0.starts_with(&outer.path().display().to_string()));
-        assert!(gather(&[at("absent")]).is_err());
-        assert!(gather_if_there(&[at("absent")]).blobs.is_empty());
+        assert!(gather(&[at("absent")], None).is_err());
+        assert!(gather_if_there(&[at("absent")], None).blobs.is_empty());
+    }
+
+    #[test]
+    fn what_is_of_no_use_is_counted_and_not_held() {
+        let setup = Setup::ssv(4, 1);
+        let run = setup.run();
+        let other = Setup { nonce: [1; 32], ..Setup::ssv(4, 1) };
+        let (other_plan, foreign) = (other.plan(), other.dealt(&other.plan(), 0).1);
+        let deal = run.deals.iter().next().unwrap();
+        let outer = tempfile::tempdir().unwrap();
+        for number in 0..1200_u32 {
+            let mut bytes = foreign.as_bytes().to_vec();
+            bytes.extend(number.to_be_bytes());
+            std::fs::write(outer.path().join(format!("{number:04}")), &bytes).unwrap();
+        }
+        let mut damaged = deal.as_bytes().to_vec();
+        *damaged.last_mut().unwrap() ^= 1;
+        let parts: [&[u8]; 4] = [other_plan.as_bytes(), foreign.as_bytes(), &damaged, deal.as_bytes()];
+        std::fs::write(outer.path().join("0 all"), bundle::encode(&parts).unwrap()).unwrap();
+        let found = gather(&[outer.path().to_path_buf()], Some(&run.plan)).unwrap();
+        let kinds: Vec<_> = found.blobs.iter().map(|blob| blob.kind).collect();
+        assert_eq!(kinds, [CeremonyFile::Plan, CeremonyFile::Deal]);
+        assert_eq!((found.refused.len(), found.more_refused), (MOST_TOLD, 202));
+        let checks: Vec<_> = found.refused.iter().take(3).map(|(_, _, fault)| fault.check).collect();
+        assert_eq!(checks.iter().filter(|check| **check == Check::DealSignature).count(), 1, "{checks:?}");
+        // Without a plan nobody can tell what belongs to it.
+        let found = gather(&[outer.path().to_path_buf()], None).unwrap();
+        assert_eq!(found.blobs.len(), 1);
+        assert_eq!(found.refused.len() + found.more_refused, 1203);
+
+        // Whoever signs without end fills its own room, and nobody else's.
+        let author = deal.sender();
+        let mut small = Gathered { most: Some(10), plan: Some(run.plan.clone()), ..Gathered::default() };
+        small.held.insert(Some(author), room(&run.plan) - 2 * u64::try_from(deal.as_bytes().len()).unwrap());
+        for flip in 1..=9 {
+            let change = |body: &mut Vec<u8>| *body.last_mut().unwrap() ^= flip;
+            let file = forge::changed_deal(&setup.identity(0), &run.plan, deal.as_bytes(), change);
+            small.add("of one", CeremonyFile::Deal, &file).unwrap();
+        }
+        for deal in run.deals.iter().skip(1) {
+            small.add("of others", CeremonyFile::Deal, deal.as_bytes()).unwrap();
+        }
+        let small = small.ended();
+        assert_eq!(small.blobs.len(), 2 + 3);
+        let told = Aside::NoRoom { who: Some(author), left: 7, most: room(&run.plan) };
+        assert_eq!(small.aside, [("of one".to_owned(), told)]);
     }
 }

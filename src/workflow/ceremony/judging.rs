@@ -11,31 +11,30 @@ use dvkey_ceremony::agdkg::outputs::Assembled;
 use dvkey_ceremony::agdkg::plan::{Plan, Waivers};
 use dvkey_ceremony::agdkg::rehearsal::is_rehearsal;
 use dvkey_ceremony::auditor::{self, Audit};
-use dvkey_ceremony::fault::Fault;
+use dvkey_ceremony::fault::{Code, Fault};
 
 use super::assemble::{combine, output_files, pick_nonce};
 use super::collection::Collection;
-use super::gather::{Blob, Gathered};
+use super::gather::Gathered;
 use super::{CeremonyError, Missing, network_of, seed};
 use crate::crypto::ceremony_rsa::CeremonyRsa;
 use crate::crypto::digest::Sha256Digest;
 use crate::format::ceremony_file::CeremonyFile;
 
-/// Audits a ceremony from whatever was gathered of it. With a plan, the files of all others are left out.
+/// Audits a ceremony from whatever was gathered of it. With a plan, the files of all others are left out; without one, the
+/// plan that is there is no lawful one, and that is told.
 ///
 /// # Errors
 /// [`CeremonyError::Randomness`]. What is wrong with the files is in the audit.
 pub fn audit(gathered: &Gathered, plan: Option<&Plan>, waivers: Waivers) -> Result<Audit, CeremonyError> {
-    let is_meant = |plan: &Plan, blob: &Blob| match blob.kind {
-        CeremonyFile::Plan => false,
-        CeremonyFile::Card => true,
-        // Behind eight bytes for its kind, every file of a ceremony names its plan.
-        _ => blob.bytes.get(8..40) == Some(plan.hash().as_slice()),
-    };
-    let blobs = gathered.blobs.iter().filter(|blob| plan.is_none_or(|plan| is_meant(plan, blob)));
+    let blobs = gathered.blobs.iter().filter(|blob| plan.is_none() || blob.kind != CeremonyFile::Plan);
     let files: Vec<&[u8]> = plan.map(Plan::as_bytes).into_iter().chain(blobs.map(|b| b.bytes.as_slice())).collect();
     let whole = bundle::encode(&files).unwrap_or_default();
-    Ok(auditor::audit(&whole, waivers, &seed()?, &CeremonyRsa))
+    let mut audit = auditor::audit_told(&whole, &gathered.told, waivers, &seed()?, &CeremonyRsa);
+    // Those that were not signed by anybody in the plan are counted.
+    let damaged = gathered.refused.iter().map(|(_, _, fault)| *fault);
+    audit.strays.extend(damaged.filter(|fault| plan.is_some() && fault.code() == Code::E02));
+    Ok(audit)
 }
 
 /// What public files make, redacted deals or whole ones.

@@ -383,9 +383,9 @@ fn agree(
 }
 
 fn on_the_stick(plan: &Plan, stick: &Path) -> Result<Collection, CeremonyError> {
-    let gathered = gather(&[stick.to_path_buf()])?;
+    let gathered = gather(&[stick.to_path_buf()], Some(plan))?;
     let plan = the_plan(&gathered, Some(plan.as_bytes()), Waivers::default())?;
-    Ok(Collection::of(plan, &gathered.blobs))
+    Ok(Collection::of(plan, &gathered))
 }
 
 /// Puts another deal onto the stick in place of the cheat's own, or beside it.

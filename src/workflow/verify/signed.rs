@@ -70,7 +70,7 @@ impl Bundled {
         if !paths.iter().any(|path| exists(path)) {
             return None;
         }
-        let found = gather_if_there(&paths);
+        let found = gather_if_there(&paths, None);
         if let Some((origin, _)) = found.aside.first() {
             return Some(Err(format!("{origin} is damaged")));
         }
@@ -79,6 +79,7 @@ impl Bundled {
             Ok(plan) => plan,
             Err(error) => return Some(Err(error.to_string())),
         };
+        let found = gather_if_there(&paths, Some(&plan));
         let files = found.of(CeremonyFile::Certify);
         let certifies = files.filter_map(|blob| SignedCertify::parse(&plan, &blob.bytes).ok()).collect();
         Some(Ok(Self { plan, certifies }))

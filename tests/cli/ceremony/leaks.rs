@@ -172,7 +172,7 @@ fn no_command_of_a_ceremony_shows_a_secret() {
     for password in [PASSPHRASE, KEYSTORE_PASSWORD, WRONG, operator.trim_end()] {
         canary.add_bytes(password.as_bytes());
     }
-    let collection = Collection::of(plan.clone(), &gather(&[group.at("stick")]).unwrap().blobs);
+    let collection = Collection::of(plan.clone(), &gather(&[group.at("stick")], Some(&plan)).unwrap());
     for (name, id) in OPERATORS {
         let root = root(&group.at(name));
         assert_eq!(root.expose() == known.expose(), name == "ann");

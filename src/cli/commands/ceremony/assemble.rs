@@ -9,7 +9,7 @@ use dvkey_ceremony::agdkg::plan::Plan;
 use serde::Serialize;
 
 use super::consent::page;
-use super::{collected, failed, jobs, say, show_aside, show_twice, warn};
+use super::{collected, failed, jobs, say, show_twice, warn};
 use crate::cli::args::ceremony::{AssembleArguments, VerifyArguments};
 use crate::cli::codes::Code;
 use crate::cli::commands::{parse_amount, parse_owner, parse_withdrawal_address, read_operators};
@@ -109,10 +109,8 @@ struct JsonCheck {
 type Line = (String, Result<(), String>);
 
 pub(super) fn verify(arguments: &VerifyArguments, printer: &Printer) -> Result<Exit, Failure> {
-    let found = super::gathered(&arguments.paths)?;
-    show_aside(&found.aside, printer);
-    let plan = super::chosen_plan(&found, &arguments.which)?;
-    let collection = Collection::of(plan, &found.blobs);
+    let (plan, found) = super::gathered_by(&arguments.paths, &arguments.which, printer)?;
+    let collection = Collection::of(plan, &found);
     let plan = &collection.plan;
     super::show_late(&collection, &found, printer);
     show_twice(&collection, printer);
@@ -318,7 +316,7 @@ fn must_make(bytes: &[u8], path: &Path, full: bool, plan: &Plan, made: &Assemble
     if !Bundle::parse(bytes).is_ok_and(|bundle| bundle.plans == [plan.as_bytes()]) {
         return Err("it is damaged, or another ceremony's");
     }
-    let own = Collection::of(plan.clone(), &gather_if_there(&[path.to_path_buf()]).blobs);
+    let own = Collection::of(plan.clone(), &gather_if_there(&[path.to_path_buf()], Some(plan)));
     if full && !own.missing_deals().is_empty() {
         return Err("not every deal is in it in full: nobody recovers a share from it");
     }

@@ -4,7 +4,7 @@ use dvkey_ceremony::auditor::Finding;
 use dvkey_ceremony::fault::{Check, Culprit, Fault};
 use serde::Serialize;
 
-use super::{chosen_plan, failed, folded, gathered, show_aside, show_late, warn};
+use super::{chosen_plan, failed, folded, gathered, gathered_of, show_aside, show_late, warn};
 use crate::cli::args::ceremony::AuditArguments;
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
@@ -39,15 +39,22 @@ struct JsonVerdict {
 }
 
 pub(super) fn run(arguments: &AuditArguments, printer: &Printer) -> Result<Exit, Failure> {
-    let found = gathered(&arguments.paths)?;
-    show_aside(&found.aside, printer);
+    let plans = gathered(&arguments.paths)?;
     let which = &arguments.which;
     // One plan that is wrong is refused by its number; which of several is meant, nobody can tell.
-    let several = found.of(CeremonyFile::Plan).count() > 1;
-    let chosen = match which.plan.is_some() || several {
-        true => Some(chosen_plan(&found, which)?),
-        false => None,
+    let several = plans.of(CeremonyFile::Plan).count() > 1;
+    let chosen = match chosen_plan(&plans, which) {
+        Err(failure) if which.plan.is_some() || several => {
+            show_aside(&plans.aside, printer);
+            return Err(failure);
+        }
+        chosen => chosen.ok(),
     };
+    let found = match &chosen {
+        Some(plan) => gathered_of(&arguments.paths, plan)?,
+        None => plans,
+    };
+    show_aside(&found.aside, printer);
     let audit = judging::audit(&found, chosen.as_ref(), which.waivers()).map_err(|error| failed(&error))?;
     let refusal = audit.refusal();
     let is_late = |check| audit.evidence.iter().any(|fault| fault.check == check);
@@ -87,7 +94,7 @@ pub(super) fn run(arguments: &AuditArguments, printer: &Printer) -> Result<Exit,
     }
     let Some(fault) = refusal else {
         if let Some(plan) = plan.filter(|_| !audit.evidence.is_empty()) {
-            show_late(&Collection::of(plan.clone(), &found.blobs), &found, printer);
+            show_late(&Collection::of(plan.clone(), &found), &found, printer);
         }
         if let (Some(plan), Some(made), false) = (plan, &audit.assembled, printer.json()) {
             let (t, n) = (plan.threshold().t(), plan.threshold().n());
@@ -107,7 +114,7 @@ pub(super) fn run(arguments: &AuditArguments, printer: &Printer) -> Result<Exit,
     // The check itself accuses nobody; whose file it is can be said all the same.
     Err(match plan.filter(|_| fault.check == Check::CertifyTranscript) {
         Some(plan) => {
-            let others = Collection::of(plan.clone(), &found.blobs).certified_others();
+            let others = Collection::of(plan.clone(), &found).certified_others();
             failure.cause(format!("of other deals: the certify files of {}", all_named(Some(plan), &others)))
         }
         None => failure,

@@ -8,7 +8,7 @@ use dvkey_ceremony::agdkg::plan::Plan;
 use dvkey_ceremony::fault::{Check, Fault};
 use serde::Serialize;
 
-use super::{chosen_plan, collected, folded, gathered, numbers, show_aside, told, write_new};
+use super::{chosen_plan, collected, folded, gathered, gathered_of, numbers, show_aside, told, write_new};
 use crate::cli::args::ceremony::{CompareArguments, PublicArguments};
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
@@ -118,14 +118,8 @@ struct JsonCompared {
 }
 
 pub(super) fn compare(arguments: &CompareArguments, printer: &Printer) -> Result<Exit, Failure> {
-    let sets: Result<Vec<_>, Failure> = [&arguments.first, &arguments.second]
-        .map(|path| {
-            let found = gathered(std::slice::from_ref(path))?;
-            show_aside(&found.aside, printer);
-            Ok(found)
-        })
-        .into_iter()
-        .collect();
+    let sets: Result<Vec<_>, Failure> =
+        [&arguments.first, &arguments.second].map(|path| gathered(std::slice::from_ref(path))).into_iter().collect();
     let sets = sets?;
     let [first, second] = sets.as_slice() else { return Err(Failure::bug()) };
     // The plan may be in one of the two only.
@@ -133,7 +127,12 @@ pub(super) fn compare(arguments: &CompareArguments, printer: &Printer) -> Result
         Ok(plan) => plan,
         Err(_) => chosen_plan(second, &arguments.which)?,
     };
-    let (first, second) = (Collection::of(plan.clone(), &first.blobs), Collection::of(plan.clone(), &second.blobs));
+    let of_plan = |path: &PathBuf| -> Result<Collection, Failure> {
+        let found = gathered_of(std::slice::from_ref(path), &plan)?;
+        show_aside(&found.aside, printer);
+        Ok(Collection::of(plan.clone(), &found))
+    };
+    let (first, second) = (of_plan(&arguments.first)?, of_plan(&arguments.second)?);
     let compared = judging::compare(&plan, &first, &second);
     let mut written = Vec::new();
     for (id, evidence) in &compared.two_faced {

@@ -78,17 +78,29 @@ impl WhichPlan {
     }
 }
 
-/// Everything of a ceremony below these paths.
+/// Cards, plans and bindings below these paths.
 fn gathered(paths: &[PathBuf]) -> Result<Gathered, Failure> {
-    gather(paths).map_err(|error| Failure::read(Code::FileUnreadable, &error))
+    gather(paths, None).map_err(|error| Failure::read(Code::FileUnreadable, &error))
+}
+
+/// The same, with all that belongs to one plan.
+fn gathered_of(paths: &[PathBuf], plan: &Plan) -> Result<Gathered, Failure> {
+    gather(paths, Some(plan)).map_err(|error| Failure::read(Code::FileUnreadable, &error))
+}
+
+/// Everything of the one plan that is meant, and what was left alone, which is told.
+fn gathered_by(paths: &[PathBuf], which: &WhichPlan, printer: &Printer) -> Result<(Plan, Gathered), Failure> {
+    let plans = gathered(paths)?;
+    let plan = chosen_plan(&plans, which).inspect_err(|_| show_aside(&plans.aside, printer))?;
+    let found = gathered_of(paths, &plan)?;
+    show_aside(&found.aside, printer);
+    Ok((plan, found))
 }
 
 /// The files of one plan below these paths.
 fn collected(paths: &[PathBuf], which: &WhichPlan, printer: &Printer) -> Result<Collection, Failure> {
-    let found = gathered(paths)?;
-    show_aside(&found.aside, printer);
-    let plan = chosen_plan(&found, which)?;
-    let collection = Collection::of(plan, &found.blobs);
+    let (plan, found) = gathered_by(paths, which, printer)?;
+    let collection = Collection::of(plan, &found);
     show_late(&collection, &found, printer);
     Ok(collection)
 }
@@ -158,6 +170,21 @@ fn show_aside(aside: &[(String, Aside)], printer: &Printer) {
                 ),
                 printer,
             ),
+            Aside::NoRoom { who, left, most } => {
+                let what = match who {
+                    Some(id) => format!("participant {id} signed more for this plan than anybody needs"),
+                    None => "there are more cards, plans or certificates than a ceremony has".to_owned(),
+                };
+                warn(
+                    &format!(
+                        "{what}: {origin} and others, {} in all, were NOT looked at, for {} MiB of them were. Take away what \
+                         is not needed; or go by the ceremony.bn of somebody who has assembled, and name that alone",
+                        count(*left, "file"),
+                        most.div_ceil(1 << 20)
+                    ),
+                    printer,
+                );
+            }
             Aside::Damaged(why) => {
                 printer.warning(&format!("{origin}: {}; ask for it again, on another medium", printable(why)));
             }

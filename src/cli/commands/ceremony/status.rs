@@ -4,7 +4,7 @@ use dvkey_ceremony::Identifier;
 use dvkey_ceremony::agdkg::journal::Journal;
 use serde::Serialize;
 
-use super::{chosen_plan, gathered, numbers, show_aside, show_late, show_twice};
+use super::{chosen_plan, gathered, gathered_of, numbers, show_aside, show_late, show_twice};
 use crate::cli::args::ceremony::StatusArguments;
 use crate::cli::exit::Exit;
 use crate::cli::report::{Failure, all_named};
@@ -46,7 +46,6 @@ struct JsonRow {
 
 pub(super) fn run(arguments: &StatusArguments, printer: &Printer) -> Result<Exit, Failure> {
     let found = gathered(&arguments.paths)?;
-    show_aside(&found.aside, printer);
     let accepted = arguments.paths.iter().find_map(|path| {
         let journal = read_bounded(&Source::Path(path.join(JOURNAL)), 16 << 20).ok()?;
         Journal::parse(&String::from_utf8(journal).ok()?).ok()?.last_accepted()
@@ -63,9 +62,11 @@ pub(super) fn run(arguments: &StatusArguments, printer: &Printer) -> Result<Exit
     };
     let plan = match plan {
         Some(plan) => plan,
-        None => chosen_plan(&found, &arguments.which)?,
+        None => chosen_plan(&found, &arguments.which).inspect_err(|_| show_aside(&found.aside, printer))?,
     };
-    let collection = Collection::of(plan, &found.blobs);
+    let found = gathered_of(&arguments.paths, &plan)?;
+    show_aside(&found.aside, printer);
+    let collection = Collection::of(plan, &found);
     show_late(&collection, &found, printer);
     show(&collection, printer);
     show_twice(&collection, printer);

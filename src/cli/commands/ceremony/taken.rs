@@ -12,7 +12,7 @@ use crate::workflow::ceremony::folder::Imported;
 
 /// What came in.
 pub(super) fn show(imported: &Imported, plan: Option<&Plan>, printer: &Printer) {
-    let mut foreign = 0;
+    let mut foreign = if plan.is_some() { imported.more_refused } else { 0 };
     for (origin, kind, taken) in &imported.taken {
         let origin = printable(origin);
         let what = kind.words();
