@@ -98,6 +98,17 @@ impl Deals {
     /// [`Fault`], the first by rising id of the dealer.
     pub fn audit(&self, plan: &Plan, precommits: &[Precommit], seed: &[u8; 32]) -> Result<Outputs, Fault> {
         self.check_complete(plan, precommits)?;
+        self.outputs(plan, seed)
+    }
+
+    /// The same whatever was committed to: what certify files are judged by.
+    ///
+    /// # Errors
+    /// As [`Deals::audit`].
+    pub fn outputs(&self, plan: &Plan, seed: &[u8; 32]) -> Result<Outputs, Fault> {
+        if let Some(id) = self.missing(plan).first() {
+            return Err(Fault::of(Check::DealMissing, *id));
+        }
         let transcript = self.transcript(plan);
         let seed = Prk::extract(seed, &[Tag::BATCH.as_bytes(), &transcript]);
         let mut batch = Batch::new(plan, None, Weights::new(seed));

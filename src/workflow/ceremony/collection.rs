@@ -234,7 +234,7 @@ impl Collection {
     }
 
     /// Senders of two deals, and those who committed to another deal than they sent.
-    fn doubled(&self) -> impl Iterator<Item = End> {
+    pub(super) fn doubled(&self) -> impl Iterator<Item = End> {
         let end = |fault, files: [&[u8]; 3]| End { fault, evidence: bundle::encode(&files).unwrap_or_default() };
         let plan = self.plan.as_bytes();
         let twice = self.equivocations();
@@ -452,10 +452,14 @@ impl Collection {
     /// ceremony as it is.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        if let Some(end) = self.doubled().next().filter(|_| !self.settled) {
-            return Some(end);
-        }
-        self.verdicts().into_iter().find_map(|(complaint, verdict)| {
+        self.ends().into_iter().next()
+    }
+
+    /// The same, and whatever else would have ended it.
+    #[must_use]
+    pub fn ends(&self) -> Vec<End> {
+        let doubled = self.doubled().filter(|_| !self.settled);
+        let complaints = self.verdicts().into_iter().filter_map(|(complaint, verdict)| {
             // Whoever certified has proven to hold its shares: its complaint does not revoke that.
             if self.certifies.iter().any(|one| one.sender() == complaint.complainer()) {
                 return None;
@@ -464,7 +468,8 @@ impl Collection {
             let deal = self.deals.of(complaint.accused())?;
             let files = [self.plan.as_bytes(), deal.as_bytes(), complaint.as_bytes()];
             Some(End { fault, evidence: bundle::encode(&files).unwrap_or_default() })
-        })
+        });
+        doubled.chain(complaints).collect()
     }
 
     /// Every complaint with the verdict on it, where the accused's deal is there in full.

@@ -400,7 +400,7 @@ impl Folder {
         self.dir.is_out(&sent_name(collection.plan.hash(), kind, id.get()), bytes)
     }
 
-    /// Puts evidence into the outbox; says its name.
+    /// Puts evidence into the outbox; says its name, which is another one for each check that somebody failed.
     ///
     /// # Errors
     /// [`CeremonyError`].
@@ -412,7 +412,8 @@ impl Folder {
             Culprit::Participant(id) | Culprit::CardOf(id) => id.to_string(),
             _ => "all".to_owned(),
         };
-        let name = format!("{}-evidence-{against}.agdkg", short(self.ceremony()?.plan.hash()));
+        let (plan, check) = (short(self.ceremony()?.plan.hash()), end.fault.check.number());
+        let name = format!("{plan}-evidence-{against}-c{check:02}.agdkg");
         self.dir.export(&name, &end.evidence)?;
         Ok(Some(name))
     }
@@ -475,9 +476,12 @@ impl Folder {
     /// # Errors
     /// [`CeremonyError::Ended`], with the evidence in the outbox.
     pub fn must_go_on(&self) -> Result<(), CeremonyError> {
-        let Some(end) = self.ceremony()?.end() else { return Ok(()) };
-        self.export_evidence(&end)?;
-        Err(CeremonyError::Ended(Box::new(end)))
+        let ends = self.ceremony()?.ends();
+        for end in &ends {
+            self.export_evidence(end)?;
+        }
+        // All of it is handed on, and the first is told.
+        ends.into_iter().next().map_or(Ok(()), |end| Err(CeremonyError::Ended(Box::new(end))))
     }
 
     /// Refuses to go on with other deals than those that I certified, by the journal: one of two that everybody certified,

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use dvkey_ceremony::Identifier;
 use dvkey_ceremony::agdkg::bundle;
 use dvkey_ceremony::agdkg::complaint::Complaint;
+use dvkey_ceremony::agdkg::deal::SignedDeal;
 use dvkey_ceremony::agdkg::judge::Verdict;
 use dvkey_ceremony::agdkg::outputs::Assembled;
 use dvkey_ceremony::agdkg::plan::{Plan, Waivers};
@@ -101,6 +102,31 @@ pub fn judge(collection: &Collection) -> Vec<Judged> {
         Judged { complainer: complaint.complainer(), accused, verdict, other_deal }
     };
     collection.complaints.iter().map(one).collect()
+}
+
+/// What signed files prove by themselves, without a complaint: two deals of one sender (C-34), one that was not committed to
+/// (C-29), a deal that is wrong on its face (C-35 to C-37), an author of whose certify files for these deals none holds (C-55 to
+/// C-60).
+///
+/// # Errors
+/// [`CeremonyError::Randomness`].
+pub fn on_their_face(collection: &Collection) -> Result<Vec<Fault>, CeremonyError> {
+    let (plan, seed) = (&collection.plan, seed()?);
+    let mut found: Vec<_> = collection.doubled().map(|end| end.fault).collect();
+    let open = |deal: &SignedDeal| deal.open(plan).and_then(|open| open.check_exactly(None)).err();
+    found.extend(collection.ids().filter_map(|id| collection.deals_of(id).find_map(open)));
+    if let Ok(outputs) = collection.deals.outputs(plan, &seed) {
+        let certifies = |id| {
+            let files = collection.certifies.iter().filter(move |file| file.sender() == id);
+            let here = files.filter(|file| *file.transcript() == outputs.transcript);
+            let verdicts: Result<Vec<_>, _> =
+                here.map(|file| file.verify(plan, &outputs, &seed, &CeremonyRsa).map_or_else(Ok, Err)).collect();
+            // One that holds is enough.
+            verdicts.ok().and_then(|faults: Vec<Fault>| faults.first().copied())
+        };
+        found.extend(collection.ids().filter_map(certifies));
+    }
+    Ok(found)
 }
 
 /// What a comparison of two sets of deals found.

@@ -51,7 +51,7 @@ fn a_second_deal_after_the_certificate_is_evidence_and_no_obstacle() {
     for (name, exit) in [("ann", 0), ("ben", 0), ("cat", 0)] {
         let said = group.step(name, &[], exit);
         let flat = said.stderr.replace('\n', " ").replace("          ", " ");
-        assert!(flat.contains(TOLD) && flat.contains("-evidence-3.agdkg"), "{}", said.stderr);
+        assert!(flat.contains(TOLD) && flat.contains("-evidence-3-c34.agdkg"), "{}", said.stderr);
         assert!(flat.contains("The ceremony is finished") && !flat.contains("at fault"), "{}", said.stderr);
         assert!(group.at(&format!("{name}/keystores")).exists());
         assert!(std::fs::read_to_string(group.at(&format!("{name}/journal.agj"))).unwrap().contains(" finished "));

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use dvkey_ceremony::Identifier;
 use dvkey_ceremony::agdkg::judge::Verdict;
 use dvkey_ceremony::agdkg::plan::Plan;
-use dvkey_ceremony::fault::{Check, Fault};
+use dvkey_ceremony::fault::{Check, Culprit, Fault};
 use serde::Serialize;
 
-use super::{chosen_plan, collected, folded, gathered, gathered_of, numbers, show_aside, told, write_new};
+use super::{chosen_plan, collected, failed, folded, gathered, gathered_of, numbers, show_aside, told, write_new};
 use crate::cli::args::ceremony::{CompareArguments, PublicArguments};
 use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
@@ -21,7 +21,7 @@ use crate::workflow::ceremony::judging::{self, Judged};
 #[serde(rename_all = "camelCase")]
 struct JsonVerdict {
     schema: &'static str,
-    complainer: u64,
+    complainer: Option<u64>,
     accused: u64,
     verdict: &'static str,
     guilty: Option<u64>,
@@ -40,14 +40,16 @@ pub(super) fn judge(arguments: &PublicArguments, printer: &Printer) -> Result<Ex
             guilty = Some(fault);
         }
     }
-    for two in collection.equivocations() {
-        let fault = two.fault();
-        printer.result(&format!("{} signed two different deals", named(Some(plan), two.first.sender())));
+    for fault in judging::on_their_face(&collection).map_err(|error| failed(&error))? {
+        show_fault(&fault, plan, printer);
         guilty = Some(fault);
     }
     if verdicts.is_empty() && guilty.is_none() {
-        return Err(Failure::new(Code::CeremonyFile, "there is no complaint to judge")
-            .hint("give the plan, the complaint, and the deal that it is about"));
+        return Err(Failure::new(
+            Code::CeremonyFile,
+            "there is no complaint to judge, and nothing here proves anything",
+        )
+        .hint("give the evidence; or the plan, the complaint, and the deal that it is about"));
     }
     match guilty {
         Some(fault) => Err(Failure::fault(&fault, Some(plan)).code(Code::CeremonyFault)),
@@ -60,6 +62,29 @@ pub(super) fn judge(arguments: &PublicArguments, printer: &Printer) -> Result<Ex
                 .hint("give the full deal of the accused, too"))
         }
         None => Ok(Exit::Done),
+    }
+}
+
+/// Says what files prove by themselves.
+fn show_fault(fault: &Fault, plan: &Plan, printer: &Printer) {
+    let Culprit::Participant(guilty) = fault.culprit else { return };
+    printer.object(&JsonVerdict {
+        schema: "dvkey.ceremony-verdict/1",
+        complainer: None,
+        accused: guilty.get(),
+        verdict: "guilty-on-its-face",
+        guilty: Some(guilty.get()),
+        check: Some(format!("C-{:02}", fault.check.number())),
+        code: Some(fault.code().to_string()),
+    });
+    if !printer.json() {
+        printer.result(&tone(Tone::Bad, "guilty:"));
+        let what = match fault.check {
+            Check::DealTwice => "signed two different deals",
+            _ => fault.check.refusal(),
+        };
+        let text = format!("{}: {what} (C-{:02}, {})", named(Some(plan), guilty), fault.check.number(), fault.code());
+        folded("  ", &text).iter().for_each(|line| printer.result(line));
     }
 }
 
@@ -85,7 +110,7 @@ pub(super) fn show_verdict(judged: &Judged, plan: &Plan, printer: &Printer) -> (
     let fault = judged.verdict.map(|verdict| verdict.fault());
     printer.object(&JsonVerdict {
         schema: "dvkey.ceremony-verdict/1",
-        complainer: judged.complainer.get(),
+        complainer: Some(judged.complainer.get()),
         accused: judged.accused.get(),
         verdict: word,
         guilty: guilty.map(Identifier::get),
