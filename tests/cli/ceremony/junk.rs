@@ -6,6 +6,7 @@ use dvkey_ceremony::testing::forge;
 
 use super::faces::{plan, sent};
 use super::{Group, VAULT, root, tree};
+use crate::objects;
 
 const FALSE: u8 = 12;
 
@@ -47,6 +48,81 @@ fn gives_everything(group: &Group, folder: &str, tag: &str) {
     group.run(&[&recover[..], &VAULT].concat(), 0);
     // A bundle of what was assembled has nothing of the false files in it.
     group.run(&["audit", &format!("{output}/ceremony.public.bn")], 0);
+}
+
+/// Whoever is stuck is told of the bundle of whoever assembled, and it does what is said of it.
+fn goes_on_by_the_bundle(group: &Group, folder: &str, said: &str) {
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let recover = ["recover", "--bundle", "ceremony.bn", "--folder", folder, "--out", "recovered"];
+    assert!(flat.contains(&format!("dvkey ceremony {}", recover.join(" "))), "{flat}");
+    assert!(flat.contains(&format!("put it into {folder}/inbox")), "{flat}");
+    group.run(&[&recover[..], &VAULT, &["--keystore-password-file", "pp"]].concat(), 0);
+    std::fs::remove_dir_all(group.at("recovered")).unwrap();
+    let stepped = format!("{folder}-stepped");
+    copy(group, folder, &stepped);
+    std::fs::copy(group.at("ceremony.bn"), group.at(&stepped).join("inbox/ceremony.bn")).unwrap();
+    let step = ["step", &stepped, "--keystore-password-file", "pp"];
+    assert!(group.run(&[&step[..], &VAULT].concat(), 0).stderr.contains("The ceremony is finished"));
+}
+
+#[test]
+fn every_kind_of_evidence_has_a_name_of_its_own_and_is_judged() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2", "--precommit", "--title", "REHEARSAL of evidence"]);
+    group.round(&[0, 0]);
+    // Ben signs another commitment and another deal before Ann deals.
+    let (plan, identity) = (plan(&group), Identity::derive(&root(&group.at("ben"))).unwrap());
+    let other = forge::changed(&identity, &sent(&group, "ben", "-precommit-"), |body| body[48] ^= 1);
+    std::fs::write(group.at("ann/inbox/0"), other).unwrap();
+    let deal = sent(&group, "ben", "-deal-");
+    let other = forge::changed_deal(&identity, &plan, &deal, |body| *body.last_mut().unwrap() ^= 1);
+    std::fs::write(group.at("ann/inbox/1"), other).unwrap();
+    let said = group.step("ann", &[], 4);
+    assert_eq!(said.stderr.matches("evidence: ").count(), 2, "{}", said.stderr);
+    let outbox = tree(&group.at("ann/outbox"));
+    for (end, check, code) in [("-evidence-2-c34.agdkg", "C-34", "E10"), ("-evidence-2-c29.agdkg", "C-29", "E11")] {
+        let path = outbox.keys().find(|path| path.display().to_string().ends_with(end)).unwrap();
+        let said = group.run(&["judge", path.to_str().unwrap(), "--json"], 4);
+        said.code("ceremony.fault");
+        let mut verdicts = objects(&said.stdout);
+        verdicts.retain(|line| line["schema"] == "dvkey.ceremony-verdict/1");
+        assert_eq!(verdicts.len(), 1, "{}", said.stdout);
+        assert_eq!((&verdicts[0]["guilty"], &verdicts[0]["check"]), (&2.into(), &check.into()));
+        assert_eq!((&verdicts[0]["code"], &verdicts[0]["complainer"]), (&code.into(), &().into()));
+        let said = group.run(&["judge", path.to_str().unwrap()], 4).stdout;
+        assert!(said.contains("ben (2)") && said.contains(check), "{said}");
+    }
+    // What a rehearsal's cheats leave: a deal and a certify file that are wrong on their face.
+    for (cheat, check) in [("bad-proof", "C-37"), ("bad-certify", "C-58")] {
+        group.run(&["rehearse", "--participants", "3", "--out", cheat, "--cheat", cheat, "--quiet"], 0);
+        let end = format!("-evidence-3-c{}.agdkg", &check[2..]);
+        let step = ["step", &format!("{cheat}/alice"), "--stick", &format!("{cheat}/stick"), "--no-input"];
+        std::fs::write(group.at("pr"), "rehearsal").unwrap();
+        group.run(&[&step[..], &["--passphrase-file", "pr"]].concat(), 4);
+        let outbox = tree(&group.at(&format!("{cheat}/alice/outbox")));
+        let path = outbox.keys().find(|path| path.display().to_string().ends_with(&end));
+        let path = path.unwrap_or_else(|| panic!("{cheat}: {:?}", outbox.keys()));
+        let said = group.run(&["judge", path.to_str().unwrap(), "--json"], 4);
+        let verdict = objects(&said.stdout).remove(0);
+        assert_eq!((&verdict["guilty"], &verdict["check"]), (&3.into(), &check.into()));
+    }
+}
+
+#[test]
+fn files_of_another_ceremony_are_not_held_and_are_counted() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    group.step("ann", &[], 0);
+    // Each as large as a file may be, and of a plan that nobody has.
+    let mut foreign = [b"AGDKG1R1".as_slice(), &[7; 32]].concat();
+    foreign.resize(8 << 20, 0);
+    for number in 0..6_u8 {
+        foreign[100] = number;
+        std::fs::write(group.at(&format!("stick/0 {number}")), &foreign).unwrap();
+    }
+    let said = group.step("ben", &[], 0);
+    assert!(said.stderr.contains("left alone: 6 files not of plan "), "{}", said.stderr);
+    assert!(group.run(&["status", "stick"], 0).stdout.contains("missing: the certify files of ann (1)"));
 }
 
 #[test]
@@ -119,6 +195,8 @@ fn any_number_of_false_certify_files_that_come_first_hides_none_that_completes_t
     group.round(&[0, 0, 0]);
     group.round(&[0, 0, 0]);
     let honest = sent(&group, "cat", "-certify-3");
+    group.run(&["assemble", "stick", "--out", "output"], 0);
+    std::fs::copy(group.at("output/ceremony.bn"), group.at("ceremony.bn")).unwrap();
     for (number, (code, change)) in changes.into_iter().enumerate() {
         let [set, here] = ["set", "here"].map(|name| format!("{name}{number}"));
         // Ann has certified and has nobody's certify file yet; then false ones of Cat come, and Ben's.
@@ -134,6 +212,7 @@ fn any_number_of_false_certify_files_that_come_first_hides_none_that_completes_t
         let step = ["step", &here, "--stick", &set, "--keystore-password-file", "pp"];
         let said = group.run(&[&step[..], &VAULT].concat(), if code == "E22" { 4 } else { 1 });
         assert!(said.stderr.contains(code), "{number}: {}", said.stderr);
+        goes_on_by_the_bundle(&group, &here, &said.stderr);
         // The true one, last.
         std::fs::write(group.at(&set).join("z"), &honest).unwrap();
         let said = group.run(&[&step[..], &VAULT].concat(), 0);

@@ -90,7 +90,7 @@ pub(super) fn run(goal: Goal, arguments: &StepArguments, printer: &Printer) -> R
             if matches!(error.code, Code::CeremonyFault) {
                 run.say_evidence();
             }
-            return Err(error);
+            return Err(run.way_out(error));
         }
     };
     // What was done is told, whether the stick took it or not; a stick that did not is the machine's fault, told last.
@@ -406,6 +406,23 @@ impl Run<'_> {
             warn(&late(&end, &collection.plan, &proof.into_iter().collect::<Vec<_>>()), self.printer);
         }
         Ok(())
+    }
+
+    /// Whoever certified may be stuck with files that came first while others have what everybody certified: who assembled has
+    /// all of it in one bundle.
+    fn way_out(&self, failure: Failure) -> Failure {
+        let certified = self.folder.events().iter().any(|event| matches!(event, Event::Certified { .. }));
+        if !certified || !matches!(failure.code, Code::CeremonyFault | Code::CeremonyUndecided) {
+            return failure;
+        }
+        let folder = self.arguments.folder.display();
+        let hint = failure.hint.as_deref().map_or(String::new(), |hint| format!("{hint}. "));
+        let way = format!(
+            "{hint}You certified: if somebody could assemble, ask for ceremony.bn, which goes by no other file, and put it into \
+             {folder}/inbox for the next step; or take your shares from it: dvkey ceremony recover --bundle ceremony.bn \
+             --folder {folder} --out recovered"
+        );
+        failure.hint(way)
     }
 
     fn say_evidence(&self) {
