@@ -152,10 +152,13 @@ fn by_sender(deals: &[&SignedDeal]) -> Rows {
     rows
 }
 
+/// What is done with a transcript and the hashes that make it.
+type Each<'a> = dyn FnMut([u8; 32], &[[u8; 32]]) + 'a;
+
 /// A walk through all choices of one hash of each row, sharing what they have in common.
 struct Search<'a> {
     left: u32,
-    each: &'a mut dyn FnMut([u8; 32], &[[u8; 32]]),
+    each: &'a mut Each<'a>,
 }
 
 impl Search<'_> {

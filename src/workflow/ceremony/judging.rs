@@ -119,10 +119,10 @@ pub fn on_their_face(collection: &Collection) -> Result<Vec<Fault>, CeremonyErro
         let certifies = |id| {
             let files = collection.certifies.iter().filter(move |file| file.sender() == id);
             let here = files.filter(|file| *file.transcript() == outputs.transcript);
-            let verdicts: Result<Vec<_>, _> =
-                here.map(|file| file.verify(plan, &outputs, &seed, &CeremonyRsa).map_or_else(Ok, Err)).collect();
+            let faults: Option<Vec<_>> =
+                here.map(|file| file.verify(plan, &outputs, &seed, &CeremonyRsa).err()).collect();
             // One that holds is enough.
-            verdicts.ok().and_then(|faults: Vec<Fault>| faults.first().copied())
+            faults.and_then(|faults| faults.first().copied())
         };
         found.extend(collection.ids().filter_map(certifies));
     }

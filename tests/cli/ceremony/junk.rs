@@ -10,6 +10,9 @@ use crate::objects;
 
 const FALSE: u8 = 12;
 
+/// A change of a body, each time another one.
+type Change<'a> = &'a dyn Fn(&mut Vec<u8>, u8);
+
 /// Deals of somebody with other ciphertexts, validly signed, under names that come first.
 fn false_deals(group: &Group, name: &str, folder: &str) {
     let (plan, identity) = (plan(group), Identity::derive(&root(&group.at(name))).unwrap());
@@ -21,7 +24,7 @@ fn false_deals(group: &Group, name: &str, folder: &str) {
 }
 
 /// Certify files of somebody after a change, validly signed, under names that come first.
-fn false_certifies(group: &Group, name: &str, folder: &str, change: &dyn Fn(&mut Vec<u8>, u8)) {
+fn false_certifies(group: &Group, name: &str, folder: &str, change: Change<'_>) {
     let (identity, own) = (Identity::derive(&root(&group.at(name))).unwrap(), sent(group, name, "-certify-"));
     for flip in 1..=FALSE {
         let file = forge::changed(&identity, &own, |body| change(body, flip));
@@ -181,7 +184,7 @@ fn any_number_of_false_commitments_that_come_first_hides_none_that_everybody_cer
 #[test]
 fn any_number_of_false_certify_files_that_come_first_hides_none_that_completes_the_certificate() {
     // A certificate signature, a proof of possession, a partial signature, the transcript.
-    let changes: [(&str, &dyn Fn(&mut Vec<u8>, u8)); 4] = [
+    let changes: [(&str, Change<'_>); 4] = [
         ("E22", &|body, flip| body[112] ^= flip),
         ("E22", &|body, flip| body[112 + 64 + 48 + 31] ^= flip),
         ("E22", &|body, flip| {

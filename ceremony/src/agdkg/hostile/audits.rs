@@ -207,6 +207,9 @@ fn any_number_of_false_deals_hides_the_ones_that_all_certified_from_nobody() {
     assert_eq!(report.assembled, Some(run.assembled));
 }
 
+/// A change of a body, each time another one.
+type Change<'a> = &'a dyn Fn(&mut Vec<u8>, u8);
+
 #[test]
 fn any_number_of_false_certify_files_hides_one_that_completes_the_certificate_from_nobody() {
     let setup = Setup::ssv(4, 1);
@@ -220,7 +223,7 @@ fn any_number_of_false_certify_files_hides_one_that_completes_the_certificate_fr
     let other_transcript = two.transcript(&run.plan);
     // For deals that nobody has, for those with another face of the author, and for these deals: with a certificate signature,
     // a proof of possession, or a partial signature that is wrong.
-    let changes: [&dyn Fn(&mut Vec<u8>, u8); 5] = [
+    let changes: [Change<'_>; 5] = [
         &|body, i| body[48] ^= i,
         &|body, i| {
             body[48..80].copy_from_slice(&other_transcript);
@@ -276,7 +279,7 @@ fn what_is_told_of_deals_spares_trying_all_choices() {
     assert_eq!(settled(&run, &every, &certifies, &[]), None);
     // Whatever else was told: sets of false deals, and of deals that are not here.
     let lies = [told(&mut others.iter()), [(run.plan.participants()[0].id, [[7; 32]].into())].into()];
-    for told in [vec![all_told.clone()], [&lies[..], &[all_told.clone()]].concat()] {
+    for told in [vec![all_told.clone()], [&lies[..], std::slice::from_ref(&all_told)].concat()] {
         let found = settled(&run, &every, &certifies, &told);
         assert_eq!(found.map(|settled| settled.deals).as_ref(), Some(&run.deals));
     }
