@@ -22,9 +22,18 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// `None` where there is no script(1).
     pub(crate) fn open(folder: &Path, arguments: &str) -> Option<Self> {
+        Self::start(folder, arguments, "")
+    }
+
+    /// As [`Terminal::open`], with 24 rows of 80 columns.
+    pub(crate) fn sized(folder: &Path, arguments: &str) -> Option<Self> {
+        Self::start(folder, arguments, "stty cols 80 rows 24; ")
+    }
+
+    fn start(folder: &Path, arguments: &str, first: &str) -> Option<Self> {
         let program = env!("CARGO_BIN_EXE_dvkey");
         // Ctrl-C reaches the shell, too: with a trap it goes on and tells how the program ended, whichever shell it is.
-        let line = format!("trap : INT; {program} {arguments}; echo \"exit $?\"; stty -a");
+        let line = format!("{first}trap : INT; {program} {arguments}; echo \"exit $?\"; stty -a");
         let spawned = Command::new("script")
             .args(["-qec", &line, "/dev/null"])
             .env("SHELL", "/bin/sh")

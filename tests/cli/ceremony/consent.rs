@@ -1,5 +1,7 @@
 //! What people confirm, at a terminal and in a script.
 
+use dvkey_ceremony::agdkg::plan::{Plan, Waivers};
+
 use super::{Group, VAULT, WITHDRAWAL, root};
 use crate::objects;
 use crate::terminal::Terminal;
@@ -134,4 +136,92 @@ fn words_are_shown_once_on_a_page_and_asked_back() {
     terminal.expect("code: confirm.differs");
     terminal.end(1);
     assert!(!folder.path().join("bob/vault.agv").exists());
+}
+
+#[test]
+fn what_is_asked_about_stands_on_the_same_small_screen() {
+    let names = ["ann", "ben", "cat", "dan", "eve", "fay", "gus", "hal", "ida", "joe", "kim", "leo", "mae"];
+    let group = Group::new(&names, &[]);
+    let address = |fill: u8| dvkey_ceremony::Address::from_bytes([fill; 20]);
+    let owner = address(0xab).to_checksum();
+    let cards: Vec<_> = (1..).zip(names).map(|(id, name)| format!("{id}={name}/outbox")).collect();
+    let amounts: Vec<_> = (0..8).map(|i| format!("{}.99999999{i}ether", 2040 + i)).collect();
+    let mut arguments = vec!["plan", "new", "--network", "hoodi", "--withdrawal", WITHDRAWAL, "--owner", &owner];
+    arguments.extend(["--nonce", "3", "--nonce-window", "8", "--allow-unbound", "--precommit", "--validators", "3"]);
+    arguments.extend(["--out", "stick/the plan.bin"]);
+    arguments.extend(amounts.iter().flat_map(|amount| ["--amount", amount]));
+    arguments.extend(cards.iter().map(String::as_str));
+    group.run(&arguments, 0);
+    // What no organizer's program here makes, but is lawful: a withdrawal address for each validator.
+    let waived = Waivers { two_quorums: true, unbound_operators: true };
+    let bytes = std::fs::read(group.at("stick/the plan.bin")).unwrap();
+    let rsa = dvkey::crypto::ceremony_rsa::CeremonyRsa;
+    let one = Plan::parse(&bytes, waived, &rsa).unwrap();
+    let mut draft = one.parameters().clone();
+    draft.credentials = (1..=3).map(|fill| dvkey_ceremony::WithdrawalCredentials::Execution(address(fill))).collect();
+    std::fs::create_dir(group.at("several")).unwrap();
+    std::fs::write(group.at("several/plan"), draft.encode().unwrap()).unwrap();
+    let several = Plan::parse(&draft.encode().unwrap(), waived, &rsa).unwrap();
+    for (stick, plan, quiet) in [("stick", &one, ""), ("stick", &one, " --quiet"), ("several", &several, "")] {
+        let arguments = format!("ceremony plan accept ann {stick} --allow-unbound{quiet}");
+        let Some(mut terminal) = Terminal::sized(group.folder.path(), &arguments) else { return };
+        let screen = std::cell::RefCell::new(String::new());
+        let asks = |terminal: &mut Terminal, question: &str, answers: &[&str], parts: &[&str]| {
+            for answer in answers {
+                *screen.borrow_mut() += &terminal.until(question);
+                let rows = last_rows(&screen.borrow(), 23);
+                for part in parts {
+                    assert!(flat(&rows).contains(part), "{part:?} has left the screen:\n{rows}\n{question}");
+                }
+                terminal.press(&format!("{answer}\n"));
+            }
+        };
+        let addresses: Vec<_> =
+            plan.parameters().credentials.iter().map(|one| one.address().unwrap().to_checksum()).collect();
+        for (i, address) in addresses.iter().enumerate() {
+            let mut parts = vec![address.as_str()];
+            if i == 0 {
+                parts.extend(["NETWORK HOODI", "AMOUNT 2040.99999999 ETH", "2047.999999997 ETH", &owner]);
+                parts.extend(["validators 3", "nonces 3 to 5", "any 9 of 13", "one walk more"]);
+            }
+            if stick == "several" {
+                parts.truncate(if i == 0 { 4 } else { 1 });
+            }
+            asks(&mut terminal, "last six characters of the withdrawal address", &["no", "no", &address[36..]], &parts);
+        }
+        asks(&mut terminal, "last six characters of the owner", &["no", "no", &owner[36..]], &[&owner]);
+        let words = plan.words();
+        for _ in 0..3 {
+            *screen.borrow_mut() += &terminal.until("Word ");
+            let number: usize = terminal.until(",").parse().unwrap();
+            asks(&mut terminal, "reads it to you:", &["no", "no", words[number - 1]], &words);
+        }
+        terminal.expect("Passphrase of the vault");
+        terminal.press("\x03");
+        terminal.end(130);
+    }
+}
+
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The last rows of a screen of 80 columns.
+pub(super) fn last_rows(screen: &str, most: usize) -> String {
+    let mut plain = String::new();
+    let mut inside = false;
+    for c in screen.chars() {
+        match c {
+            '\x1b' => inside = true,
+            c if inside => inside = !c.is_ascii_alphabetic(),
+            '\r' => {}
+            c => plain.push(c),
+        }
+    }
+    let mut rows: Vec<String> = Vec::new();
+    for line in plain.lines() {
+        let all: Vec<char> = line.chars().collect();
+        rows.extend(if all.is_empty() { vec![String::new()] } else { all.chunks(80).map(String::from_iter).collect() });
+    }
+    rows.split_off(rows.len().saturating_sub(most)).join("\n")
 }

@@ -1,11 +1,11 @@
 //! What a human confirms before anything is dealt: the plan in full, the ends of addresses typed, words compared.
 
-use dvkey_ceremony::Address;
 use dvkey_ceremony::agdkg::plan::{Plan, Waivers};
+use dvkey_ceremony::{Address, WithdrawalCredentials};
 use serde::Serialize;
 
 use super::identity::three_of;
-use super::{failed, folded, word_rows};
+use super::{failed, folded, say, warn, word_rows};
 use crate::cli::args::ceremony::ConsentArguments;
 use crate::cli::codes::Code;
 use crate::cli::commands::{parse_amount, parse_owner, parse_withdrawal_address};
@@ -83,36 +83,34 @@ impl JsonPlan {
     }
 }
 
-/// The plan as everybody sees it, at most 80 columns wide.
+/// The plan as everybody sees it, at most 80 columns wide: who takes part, then what is agreed to, then the plan words.
 pub(super) fn page(plan: &Plan, with_card_words: bool) -> Vec<String> {
-    let parameters = plan.parameters();
-    let network = network_of(plan);
-    let real = if network == Some(Network::Mainnet) { "REAL ETH" } else { "a test network, no real ETH" };
-    let name = network.map_or("unknown", Network::name).to_uppercase();
-    let mut lines = Vec::new();
-    lines.push(format!("{} {}", tone(Tone::Bold, "Plan"), printable(&parameters.title)));
-    let row = |name: &str, value: &str| folded(&format!("  {name:<13}"), value);
+    [people(plan, with_card_words), terms(plan, &withdrawals(plan)), words_of(plan)].concat()
+}
+
+/// What the plan is called, and who takes part. However many these are, they stand above all that is asked.
+fn people(plan: &Plan, with_card_words: bool) -> Vec<String> {
+    let mut lines = vec![format!("{} {}", tone(Tone::Bold, "Plan"), printable(&plan.parameters().title))];
     lines.extend(row("hash", &short(plan.hash())));
-    lines.extend(row("NETWORK", &format!("{name} (chain {}): {real}", parameters.chain_id)));
-    let amounts: Vec<_> = parameters.amounts.iter().map(|amount| amount.to_string()).collect();
-    let total = total_of(plan);
-    lines.extend(row("validators", &plan.validators().to_string()));
-    lines.extend(row("AMOUNT", &format!("{} each, {total} in all", amounts.join(" and "))));
-    for credentials in &parameters.credentials {
-        let kind = credentials.to_bytes().first().copied().unwrap_or_default();
-        let address = credentials.address().map(|address| address.to_checksum()).unwrap_or_default();
-        lines.extend(row("WITHDRAWAL", &format!("{address} (0x{kind:02x})")));
-    }
-    lines.extend(row("", "cannot be changed after the deposit"));
-    if let Some(ssv) = plan.ssv() {
-        let last = ssv.first_nonce.saturating_add(u64::from(plan.validators()).saturating_sub(1));
-        let window = match ssv.nonce_window {
-            1 => String::new(),
-            more => format!(", each signed for {more} nonces in a row"),
+    let with_card_words = with_card_words && plan.participants().len() <= CARDS_SHOWN;
+    lines.push(format!("  participants{}", if with_card_words { ", with their card words" } else { "" }));
+    for one in plan.participants() {
+        let bound = match (plan.ssv().is_some(), one.card.binding()) {
+            (true, None) => ", NOT bound to an operator: its share is not sealed",
+            _ => "",
         };
-        lines.extend(row("OWNER", &ssv.owner.to_checksum()));
-        lines.extend(row("nonces", &format!("{} to {last}{window}", ssv.first_nonce)));
+        lines.extend(folded(&format!("  {:>8}  ", one.id.get()), &format!("{}{bound}", printable(one.card.label()))));
+        if with_card_words {
+            lines.extend(folded(&format!("{:>12}", ""), &one.card.words().join(" ")));
+        }
     }
+    lines
+}
+
+/// What is agreed to. It has few rows, whatever the plan, so that all of it stands above the questions on a small screen.
+fn terms(plan: &Plan, withdrawals: &[String]) -> Vec<String> {
+    let parameters = plan.parameters();
+    let mut lines = Vec::new();
     let (t, n) = (plan.threshold().t(), plan.threshold().n());
     let may_fail = if t == n { "none".to_owned() } else { (n - t).to_string() };
     lines.extend(row("threshold", &format!("any {t} of {n} sign; {may_fail} may fail")));
@@ -127,21 +125,54 @@ pub(super) fn page(plan: &Plan, with_card_words: bool) -> Vec<String> {
     if parameters.precommit {
         lines.extend(row("pre-commit", "one walk more: everybody commits before anybody deals"));
     }
-    let with_card_words = with_card_words && plan.participants().len() <= CARDS_SHOWN;
-    lines.push(format!("  participants{}", if with_card_words { ", with their card words" } else { "" }));
-    for one in plan.participants() {
-        let bound = match (plan.ssv().is_some(), one.card.binding()) {
-            (true, None) => ", NOT bound to an operator: its share is not sealed",
-            _ => "",
+    lines.extend(row("validators", &plan.validators().to_string()));
+    if let Some(ssv) = plan.ssv() {
+        let last = ssv.first_nonce.saturating_add(u64::from(plan.validators()).saturating_sub(1));
+        let window = match ssv.nonce_window {
+            1 => String::new(),
+            more => format!(", each signed for {more} nonces in a row"),
         };
-        lines.extend(folded(&format!("  {:>8}  ", one.id.get()), &format!("{}{bound}", printable(one.card.label()))));
-        if with_card_words {
-            lines.extend(folded(&format!("{:>12}", ""), &one.card.words().join(" ")));
+        lines.extend(row("nonces", &format!("{} to {last}{window}", ssv.first_nonce)));
+    }
+    let network = network_of(plan);
+    let real = if network == Some(Network::Mainnet) { "REAL ETH" } else { "a test network, no real ETH" };
+    let name = network.map_or("unknown", Network::name).to_uppercase();
+    lines.extend(row("NETWORK", &format!("{name} (chain {}): {real}", parameters.chain_id)));
+    let amounts: Vec<_> = parameters.amounts.iter().map(|amount| amount.to_string()).collect();
+    lines.extend(row("AMOUNT", &format!("{} each, {} in all", amounts.join(" and "), total_of(plan))));
+    withdrawals.iter().for_each(|text| lines.extend(row("WITHDRAWAL", text)));
+    lines.extend(row("", "cannot be changed after the deposit"));
+    lines.extend(owner(plan));
+    lines
+}
+
+fn row(name: &str, value: &str) -> Vec<String> {
+    folded(&format!("  {name:<13}"), value)
+}
+
+fn owner(plan: &Plan) -> Vec<String> {
+    plan.ssv().map(|ssv| row("OWNER", &ssv.owner.to_checksum())).unwrap_or_default()
+}
+
+/// Each credentials of the plan: the address, and the type behind it.
+fn withdrawals(plan: &Plan) -> Vec<String> {
+    let text = |credentials: &WithdrawalCredentials| {
+        let kind = credentials.to_bytes().first().copied().unwrap_or_default();
+        let address = credentials.address().map(|address| address.to_checksum()).unwrap_or_default();
+        format!("{address} (0x{kind:02x})")
+    };
+    let mut found: Vec<String> = Vec::new();
+    for text in plan.parameters().credentials.iter().map(text) {
+        if !found.contains(&text) {
+            found.push(text);
         }
     }
-    lines.push("  plan words".to_owned());
-    lines.extend(word_rows(&plan.words()).into_iter().map(|row| format!("    {}", tone(Tone::Bold, &row))));
-    lines
+    found
+}
+
+fn words_of(plan: &Plan) -> Vec<String> {
+    let rows = word_rows(&plan.words()).into_iter().map(|row| format!("    {}", tone(Tone::Bold, &row)));
+    std::iter::once("  plan words".to_owned()).chain(rows).collect()
 }
 
 /// What a script says that it expects.
@@ -161,44 +192,81 @@ impl ConsentArguments {
     }
 }
 
-/// Has the plan confirmed: by a person, or by values that were given in full.
+/// Has the plan confirmed: by a person, or by values that were given in full. `before`: the plan that is given up for it.
 pub(super) fn confirm(
     plan: &Plan,
+    before: Option<&Plan>,
     consent: &ConsentArguments,
     present: bool,
     printer: &Printer,
 ) -> Result<(), Failure> {
-    if !printer.quiet() {
-        // Nobody compares cards with a script, and each takes a moment.
-        page(plan, consent.confirm.is_none() && present).iter().for_each(|line| printer.message(line));
-    }
+    let show = |lines: Vec<String>| lines.iter().for_each(|line| printer.message(line));
     if let Some(text) = &consent.confirm {
+        // Nobody compares cards with a script, and each takes a moment.
+        show(page(plan, false));
+        warn_of(plan, before, printer);
         return agrees(plan, &parse(text)?);
     }
     if !present {
+        show(page(plan, false));
         return Err(Failure::missing(
             "the confirmation of the plan",
             "--confirm network=…,amount=…,withdrawal=…,words=…",
         ));
     }
-    for address in withdrawal_addresses(plan) {
+    // A question about what has left the screen is answered without a look at it: the last of what is asked about stands
+    // directly above, and what does not fit there with the rest is shown again.
+    let (all, addresses) = (withdrawals(plan), withdrawal_addresses(plan));
+    let several = all.len() > 1;
+    let listed =
+        if several { vec![format!("{} of them, shown and asked for one by one", all.len())] } else { all.clone() };
+    let asked = |lines: Vec<String>| lines.iter().for_each(|line| printer.say(line));
+    show(people(plan, true));
+    warn_of(plan, before, printer);
+    asked(terms(plan, &listed));
+    for address in addresses {
+        let text = address.to_checksum();
+        if several {
+            all.iter().filter(|one| one.starts_with(&text)).for_each(|one| asked(row("WITHDRAWAL", one)));
+        }
         let what = format!("Type the last six characters of the withdrawal address {}:", start(&address));
-        prompt::read_back(printer, &what, &end(&address))?;
+        read_back(&what, &end(&address), printer)?;
     }
     if let Some(ssv) = plan.ssv() {
+        if several {
+            asked(owner(plan));
+        }
         let what = format!("Type the last six characters of the owner {}:", start(&ssv.owner));
-        prompt::read_back(printer, &what, &end(&ssv.owner))?;
+        read_back(&what, &end(&ssv.owner), printer)?;
     }
     printer.message("");
-    printer.message("Now the telephone. Each of you reads the ten plan words aloud, from a screen of its own.");
-    printer.message("If one word differs, somebody has another plan: stop.");
+    say(
+        "Now the telephone. Each of you reads the ten plan words aloud, from a screen of its own. If one word differs, \
+         somebody has another plan: stop.",
+        printer,
+    );
+    asked(words_of(plan));
     let words = plan.words();
     for number in three_of(words.len())? {
         let expected = words.get(number).copied().unwrap_or_default();
         let question = format!("Word {}, as another participant reads it to you:", number + 1);
-        prompt::read_back(printer, &question, expected)?;
+        let is_it = |answer: &str| match answer.eq_ignore_ascii_case(expected) {
+            true => Ok(()),
+            false => Err(Failure::new(Code::ConfirmDiffers, "that is not the word of this plan").hint(
+                "if another reads it so, one of you has another plan: accept nothing, and compare all ten words",
+            )),
+        };
+        prompt::ask(printer, &question, is_it)?;
     }
     Ok(())
+}
+
+/// Has the end of an address typed, as it is shown.
+fn read_back(question: &str, expected: &str, printer: &Printer) -> Result<(), Failure> {
+    prompt::read_back(printer, question, expected).map_err(|failure| {
+        failure
+            .hint("nothing was accepted. If the address is not the one that you know, ask the organizer about it first")
+    })
 }
 
 fn start(address: &Address) -> String {
@@ -279,11 +347,15 @@ fn agrees(plan: &Plan, confirmed: &Confirmed) -> Result<(), Failure> {
     }
 }
 
-/// Nothing of the machine's clock is believed, but a plan that says when it ends should be read so.
-pub(super) fn warn_of_time(plan: &Plan, printer: &Printer) {
+/// What should be thought about first. Nothing of the machine's clock is believed, but a plan that says when it ends should
+/// be read so.
+fn warn_of(plan: &Plan, before: Option<&Plan>, printer: &Printer) {
+    if let Some(before) = before {
+        warn(&format!("this folder leaves the plan {} for another one, for good", short(before.hash())), printer);
+    }
     let expires = plan.parameters().expires;
     if expires != 0 && expires < super::now() {
-        printer.warning("by this machine's clock the plan has expired; ask the organizer whether it still holds");
+        warn("by this machine's clock the plan has expired; ask the organizer whether it still holds", printer);
     }
 }
 

@@ -8,7 +8,7 @@ use dvkey_ceremony::agdkg::plan::{Plan, Waivers};
 use dvkey_ceremony::{Gwei, Identifier, WithdrawalCredentials};
 use serde::Serialize;
 
-use super::consent::{self, JsonPlan, must_be_usable, warn_of_time};
+use super::consent::{self, JsonPlan, must_be_usable};
 use super::unlock::{is_present, root};
 use super::{failed, form, gathered, read_plan, say, show_aside, told, write_new};
 use crate::cli::args::CredentialsName;
@@ -169,16 +169,10 @@ pub(super) fn accept_in(
 ) -> Result<Plan, Failure> {
     let plan = Plan::parse(bytes, consent.waivers(), &CeremonyRsa).map_err(|fault| Failure::fault(&fault, None))?;
     must_be_usable(&plan)?;
-    warn_of_time(&plan, printer);
     let present = is_present(vault, printer);
-    if folder.collection().is_none_or(|collection| collection.plan != plan) {
-        if let Some(before) = folder.collection() {
-            printer.warning(&format!(
-                "this folder leaves the plan {} for another one, for good",
-                short(before.plan.hash())
-            ));
-        }
-        consent::confirm(&plan, consent, present, printer)?;
+    let before = folder.collection().map(|collection| &collection.plan);
+    if before != Some(&plan) {
+        consent::confirm(&plan, before, consent, present, printer)?;
     }
     // Asked for once in a run, and only after the plan was confirmed.
     let root = match opened.take() {
