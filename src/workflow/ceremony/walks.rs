@@ -220,21 +220,31 @@ fn my_deal(folder: &Folder, root: &Root) -> Result<(Dealt, SignedDeal), Ceremony
 }
 
 /// Notes my deal in the journal, before it is kept. A file of mine that is here, and of which the journal knows nothing,
-/// came back from others: this folder is older than that, as one from a backup is, or one made of a copied vault, and may
-/// have certified since. So is one that finds anybody's certify file, for which my deal was needed.
+/// came back from others: this folder is older than that, as one from a backup is, and may have certified since. So is one
+/// that finds anybody's certify file for which this very deal was needed. A certify file for other deals says nothing:
+/// whoever is in the plan can sign one at any time.
 fn note_deal(folder: &mut Folder, deal: &SignedDeal) -> Result<(), CeremonyError> {
     let me = deal.sender();
     let noted = folder.events().iter().any(|event| matches!(event, Event::Dealt { .. }));
     let collection = folder.ceremony()?;
     let came_back = collection.deals.of(me).is_some()
         || collection.precommits.iter().any(|one| one.sender() == me)
-        || collection.certifies.iter().next().is_some()
+        || was_certified(collection, deal)
         || !collection.certificates.is_empty()
         || collection.complaints.iter().any(|one| one.complainer() == me);
     if came_back && !noted {
         folder.dir().mark_restored()?;
     }
     folder.record(Event::Dealt { deal: *deal.hash() })
+}
+
+/// Whether somebody certified this deal of mine, together with the deals of the others that are here.
+fn was_certified(collection: &Collection, mine: &SignedDeal) -> bool {
+    let mut deals = collection.deals.clone();
+    let is_whole = deals.insert(mine.clone()).is_ok() && deals.missing(&collection.plan).is_empty();
+    let transcript = is_whole.then(|| deals.transcript(&collection.plan));
+    let by_me = |one: &SignedCertify| one.sender() == mine.sender();
+    collection.certifies.iter().any(|one| by_me(one) || Some(*one.transcript()) == transcript)
 }
 
 /// My own certify file for these deals. One for other deals means that an earlier state was restored, or that somebody has

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Group, tree};
+use super::{Group, VAULT, tree};
 
 /// Where somebody's file of a kind lies in the outbox.
 fn sent(group: &Group, name: &str, kind: &str) -> PathBuf {
@@ -160,6 +160,45 @@ fn a_vault_that_was_copied_alone_asks_before_it_certifies() {
     said.code("ceremony.certified-before");
     assert!(!tree(&group.at("copied/outbox")).keys().any(|path| path.display().to_string().contains("-certify-")));
     group.step("copied", &["--never-certified"], 0);
+}
+
+#[test]
+fn certify_files_for_other_deals_make_no_folder_a_restored_one() {
+    let mut group = Group::new(&["ann", "ben", "cat"], &[]);
+    group.plan(&["--threshold", "2"]);
+    copy(&group, "ann", "fresh");
+    group.round(&[0, 0, 0]);
+    group.round(&[0, 0, 0]);
+    let ben = dvkey_ceremony::agdkg::identity::Identity::derive(&super::root(&group.at("ben"))).unwrap();
+    let honest = std::fs::read(sent(&group, "cat", "-certify-3")).unwrap();
+    let junk = dvkey_ceremony::testing::forge::changed(
+        &ben,
+        &std::fs::read(sent(&group, "ben", "-certify-2")).unwrap(),
+        |body| {
+            body[48] ^= 1;
+        },
+    );
+    // Ann deals for the first time, with the others' deals there, and with a certify file that Ben signed for none of them.
+    std::fs::create_dir(group.at("other")).unwrap();
+    for (path, content) in tree(&group.at("stick")) {
+        if content.starts_with(b"AGDKG1PL") || (content.starts_with(b"AGDKG1R1") && content[47] != 1) {
+            std::fs::write(group.at("other").join(path.file_name().unwrap()), content).unwrap();
+        }
+    }
+    std::fs::write(group.at("other/junk"), junk).unwrap();
+    copy(&group, "fresh", "older");
+    let step = |name: &str, exit: i32| {
+        let step = ["step", name, "--stick", "other", "--confirm", &group.confirm, "--keystore-password-file", "pp"];
+        group.run(&[&step[..], &VAULT].concat(), exit)
+    };
+    // Somebody certified other deals than those that are here: she is told so, and nothing of a restored folder.
+    step("fresh", 1).code("ceremony.undecided");
+    assert!(!group.at("fresh/restored").exists());
+    // One for the deal that she makes says that she made it before.
+    std::fs::remove_file(group.at("other/junk")).unwrap();
+    std::fs::write(group.at("other/of cat"), honest).unwrap();
+    step("older", 1).code("ceremony.certified-before");
+    assert!(group.at("older/restored").exists());
 }
 
 #[test]
