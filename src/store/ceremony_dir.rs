@@ -28,8 +28,8 @@ pub const INBOX: &str = "inbox";
 pub const OUTBOX: &str = "outbox";
 /// What was taken in.
 pub const KEPT: &str = "files";
-/// Says that the vault was made again from words, or the folder brought back from a copy, so that a journal that knows
-/// more may exist elsewhere.
+/// Says that the vault was made again from words, or the folder or its vault brought here as a copy, so that a journal
+/// that knows more may exist elsewhere.
 pub const RESTORED: &str = "restored";
 
 /// Larger than any vault or journal.
@@ -171,8 +171,7 @@ impl CeremonyDir {
     /// # Errors
     /// [`CeremonyDirError`].
     pub fn mark_restored(&self) -> Result<(), CeremonyDirError> {
-        let text =
-            b"This folder was made from backup words, or is an older copy. A journal that knows more may exist.\n";
+        let text = b"This folder was made from backup words, or is a copy. A journal that knows more may exist.\n";
         self.put(&self.root, RESTORED, text).map(drop)
     }
 

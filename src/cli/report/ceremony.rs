@@ -50,8 +50,8 @@ impl Failure {
             CeremonyError::OtherDeal { complainer, accused } => Self::other_deal(*complainer, *accused, plan),
             CeremonyError::OtherDeals(from) => Self::other_deals(from, plan),
             CeremonyError::CertifiedBefore => failure(Code::CeremonyCertifiedBefore)
-                .cause("this folder was made from words, or is older than files that you sent: another journal may know more")
-                .hint("put your own earlier certify file into the inbox; if there is none, add --never-certified"),
+                .cause("this folder was made from words or of a copied vault, or is older than files that you sent: another journal may know more")
+                .hint("put your own earlier certify file into the inbox; if there is none, run the same with --never-certified"),
             CeremonyError::NoOperatorKey | CeremonyError::OtherOperatorKey(_) => {
                 failure(Code::CeremonyOperator).hint("give the operator's private key with --operator-key FILE")
             }

@@ -45,6 +45,8 @@ pub struct Folder {
     lines: String,
     collection: Option<Collection>,
     cards: Vec<Card>,
+    /// The signing keys of cards that were here before anything was taken in, or are my own.
+    known: BTreeSet<[u8; 32]>,
     plans: Vec<Vec<u8>>,
 }
 
@@ -69,7 +71,13 @@ impl Folder {
     /// # Errors
     /// [`CeremonyError`]: no vault, a damaged journal (C-90), no permission.
     pub fn open(path: &Path) -> Result<Self, CeremonyError> {
-        Self::load(CeremonyDir::open(path)?)
+        let folder = Self::load(CeremonyDir::open(path)?)?;
+        // Whoever makes an identity keeps its card before the vault. A vault without a card came here from elsewhere, as a
+        // copy; and before anything is taken in, among which the card may be.
+        if folder.cards.is_empty() {
+            folder.dir.mark_restored()?;
+        }
+        Ok(folder)
     }
 
     /// The same, from a folder that was just made.
@@ -80,7 +88,8 @@ impl Folder {
         let damaged = || CeremonyError::Fault(Fault::new(Check::JournalForm, Culprit::Undecided));
         let lines = String::from_utf8(dir.journal()?).map_err(|_| damaged())?;
         let journal = Journal::parse(&lines)?;
-        let mut folder = Self { dir, journal, lines, collection: None, cards: Vec::new(), plans: Vec::new() };
+        let (cards, plans, known) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let mut folder = Self { dir, journal, lines, collection: None, cards, known, plans };
         let kept = folder.dir.kept();
         folder.remember(&gather_kept(&kept, None));
         folder.choose_plan()?;
@@ -151,6 +160,14 @@ impl Folder {
             }
         }
         Ok(self.dir.outbox().join(name))
+    }
+
+    /// Whether this participant's card was here before anything was taken in, as where its identity was made.
+    #[must_use]
+    pub fn is_home_of(&self, id: Identifier) -> bool {
+        let plan = self.collection.as_ref().map(|collection| &collection.plan);
+        let card = plan.and_then(|plan| plan.participant(id.get())).map(|one| &one.card);
+        card.is_some_and(|card| self.known.contains(card.sign_pk().as_bytes()))
     }
 
     /// The cards that are kept here.
@@ -375,6 +392,7 @@ impl Folder {
         self.keep(kind, bytes)?;
         if kind == CeremonyFile::Card {
             let card = Card::parse(bytes, &CeremonyRsa)?;
+            self.known.insert(*card.sign_pk().as_bytes());
             self.cards.retain(|known| *known != card);
             self.cards.push(card);
         } else if let Some(collection) = &mut self.collection {
@@ -536,6 +554,7 @@ impl Folder {
         for blob in kept.of(CeremonyFile::Card) {
             self.cards.extend(Card::parse(&blob.bytes, &CeremonyRsa));
         }
+        self.known.extend(self.cards.iter().map(|card| *card.sign_pk().as_bytes()));
         self.plans.extend(kept.of(CeremonyFile::Plan).map(|blob| blob.bytes.clone()));
     }
 

@@ -163,6 +163,33 @@ fn a_vault_that_was_copied_alone_asks_before_it_certifies() {
 }
 
 #[test]
+fn a_copied_vault_asks_even_where_nothing_tells_that_it_was_used() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    let copied = |name: &str| {
+        std::fs::create_dir_all(group.at(name)).unwrap();
+        std::fs::copy(group.at("ann/vault.agv"), group.at(name).join("vault.agv")).unwrap();
+    };
+    // Into a new folder, and into that of somebody else, whose card is there.
+    copied("alone");
+    group.run(&["identity", "new", "cat", "--label", "cat", "--without-words", "--passphrase-file", "pp"], 0);
+    copied("cat");
+    // Only Ben's deal is on the stick, and Ann's own card.
+    group.step("ben", &[], 0);
+    std::fs::copy(super::card(&group.at("ann")), group.at("stick/card of ann")).unwrap();
+    let wrong =
+        ["step", "alone", "--stick", "stick", "--confirm", &group.confirm, "--passphrase-file", "stick/the plan.bin"];
+    group.run(&[&wrong[..], &["--no-input"]].concat(), 1);
+    for name in ["alone", "cat"] {
+        group.step(name, &[], 1).code("ceremony.certified-before");
+        group.step(name, &[], 1).code("ceremony.certified-before");
+        assert!(
+            !tree(&group.at(name).join("outbox")).keys().any(|path| path.display().to_string().contains("-certify-"))
+        );
+    }
+}
+
+#[test]
 fn certify_files_for_other_deals_make_no_folder_a_restored_one() {
     let mut group = Group::new(&["ann", "ben", "cat"], &[]);
     group.plan(&["--threshold", "2"]);
