@@ -84,7 +84,7 @@ impl CeremonyDir {
     /// # Errors
     /// [`CeremonyDirError::NoVault`]; [`WriteError::InUse`]; otherwise as the system reports it.
     pub fn open(path: &Path) -> Result<Self, CeremonyDirError> {
-        match read_bounded(&Source::Path(path.join(VAULT)), MOST_BYTES) {
+        match read_bounded(&Source::File(path.join(VAULT)), MOST_BYTES) {
             Ok(_) => {}
             Err(ReadError::NotFound { .. } | ReadError::NotADirectory { .. }) => {
                 return Err(CeremonyDirError::NoVault(path.to_path_buf()));
@@ -133,7 +133,7 @@ impl CeremonyDir {
     /// # Errors
     /// [`ReadError`].
     pub fn vault(&self) -> Result<Vec<u8>, ReadError> {
-        read_bounded(&Source::Path(self.path().join(VAULT)), MOST_BYTES)
+        read_bounded(&Source::File(self.path().join(VAULT)), MOST_BYTES)
     }
 
     /// The journal's text; empty when there is none.
@@ -141,7 +141,7 @@ impl CeremonyDir {
     /// # Errors
     /// [`ReadError`].
     pub fn journal(&self) -> Result<Vec<u8>, ReadError> {
-        match read_bounded(&Source::Path(self.path().join(JOURNAL)), MOST_BYTES) {
+        match read_bounded(&Source::File(self.path().join(JOURNAL)), MOST_BYTES) {
             Err(ReadError::NotFound { .. }) => Ok(Vec::new()),
             read => read,
         }
@@ -150,7 +150,9 @@ impl CeremonyDir {
     /// Whether a journal that knows more may exist elsewhere.
     #[must_use]
     pub fn is_restored(&self) -> bool {
-        read_bounded(&Source::Path(self.path().join(RESTORED)), MOST_BYTES).is_ok()
+        let read = read_bounded(&Source::File(self.path().join(RESTORED)), MOST_BYTES);
+        // Whatever it is that has the name, and whether it can be read: somebody may have written it.
+        !matches!(read, Err(ReadError::NotFound { .. }))
     }
 
     /// Writes the sealed vault, 0600, where none is.
@@ -251,7 +253,7 @@ impl CeremonyDir {
 /// # Errors
 /// [`CeremonyDirError`]; nothing is left behind.
 pub fn hand_over(folder: &Path, name: &str, bytes: &[u8]) -> Result<bool, CeremonyDirError> {
-    let present = read_bounded(&Source::Path(folder.join(name)), MOST_BYTES);
+    let present = read_bounded(&Source::File(folder.join(name)), MOST_BYTES);
     if present.is_ok_and(|found| found == bytes) {
         return Ok(false);
     }
@@ -261,7 +263,7 @@ pub fn hand_over(folder: &Path, name: &str, bytes: &[u8]) -> Result<bool, Ceremo
 
 fn holds(dir: &WorkDir, name: &str, bytes: &[u8]) -> bool {
     let limit = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    read_bounded(&Source::Path(dir.path().join(name)), limit).is_ok_and(|found| found == bytes)
+    read_bounded(&Source::File(dir.path().join(name)), limit).is_ok_and(|found| found == bytes)
 }
 
 fn put(dir: &WorkDir, name: &str, bytes: &[u8]) -> Result<(), CeremonyDirError> {

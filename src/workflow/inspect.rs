@@ -51,7 +51,7 @@ pub fn inspect(path: &Path) -> Result<Vec<Description>, ReadError> {
                 if entry.kind != EntryKind::File {
                     continue;
                 }
-                let source = Source::Path(entry.path);
+                let source = Source::File(entry.path);
                 match read_bounded(&source, MAX_BYTES) {
                     Ok(bytes) => descriptions.push(describe(source.to_string(), &bytes)),
                     Err(error) => descriptions.push(Description {

@@ -311,7 +311,7 @@ pub fn is_written(results: &Results, out: &Path) -> bool {
 }
 
 fn is_there(out: &Path, name: &str, bytes: &[u8]) -> bool {
-    read_bounded(&Source::Path(out.join(name)), MOST_BYTES).is_ok_and(|found| found == bytes)
+    read_bounded(&Source::File(out.join(name)), MOST_BYTES).is_ok_and(|found| found == bytes)
 }
 
 /// As `dvkey verify` and `dvkey ceremony audit` judge them, with everything that the plan says as what is expected.

@@ -52,7 +52,7 @@ pub fn compare(
         files.push((CERTIFICATE.to_owned(), assembled.certificate.as_bytes().to_vec()));
         let mut unknown = Vec::new();
         for bundle in [BUNDLE, PUBLIC_BUNDLE] {
-            match read_bounded(&Source::Path(folder.join(bundle)), MOST_BYTES) {
+            match read_bounded(&Source::File(folder.join(bundle)), MOST_BYTES) {
                 Ok(bytes) => files.push((bundle.to_owned(), bytes)),
                 Err(_) => unknown.push(bundle),
             }
@@ -125,7 +125,7 @@ impl Made {
         folder: &Path,
         found: &[u8],
     ) -> Result<Likeness, CeremonyError> {
-        let beside = read_bounded(&Source::Path(folder.join(provenance::FILE_NAME)), provenance::MAX_BYTES).ok();
+        let beside = read_bounded(&Source::File(folder.join(provenance::FILE_NAME)), provenance::MAX_BYTES).ok();
         if let Some(bytes) = &beside
             && let Some(version) = json::parse(bytes).ok().and_then(|found| version(&found))
             && version != Tool::THIS.version

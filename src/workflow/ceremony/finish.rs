@@ -98,7 +98,7 @@ pub fn write_keystores(
     let contents: Result<Vec<_>, _> = staged.iter_mut().map(Staged::read_back).collect();
     let contents = contents?;
     for (path, content) in output.publish(staged)?.iter().zip(&contents) {
-        match read_bounded(&Source::Path(path.clone()), keystore::MAX_BYTES) {
+        match read_bounded(&Source::File(path.clone()), keystore::MAX_BYTES) {
             Ok(found) if found == *content => {}
             _ => return Err(CeremonyError::Moved(path.clone())),
         }
@@ -110,14 +110,14 @@ pub fn write_keystores(
 #[must_use]
 pub fn free<'a>(names: &'a [String], out: &Path) -> Vec<&'a str> {
     let is_free = |name: &&str| {
-        matches!(read_bounded(&Source::Path(out.join(name)), keystore::MAX_BYTES), Err(ReadError::NotFound { .. }))
+        matches!(read_bounded(&Source::File(out.join(name)), keystore::MAX_BYTES), Err(ReadError::NotFound { .. }))
     };
     names.iter().map(String::as_str).filter(is_free).collect()
 }
 
 /// Whether a run before left this share here, under this password. Something else under the name is in the way.
 fn is_left(path: &Path, share: &KeyShare, password: &Password) -> Result<bool, CeremonyError> {
-    let bytes = match read_bounded(&Source::Path(path.to_path_buf()), keystore::MAX_BYTES) {
+    let bytes = match read_bounded(&Source::File(path.to_path_buf()), keystore::MAX_BYTES) {
         Ok(bytes) => bytes,
         // The folder is made, or refused, later.
         Err(ReadError::NotFound { .. } | ReadError::NotADirectory { .. }) => return Ok(false),

@@ -318,7 +318,7 @@ impl Folder {
         let entries = list_dir(&self.dir.kept()).unwrap_or_default();
         let is_note = |entry: &DirEntryFact| entry.kind == EntryKind::File && entry.name.starts_with(NOTED);
         let read = |entry: DirEntryFact| {
-            let text = String::from_utf8(read_bounded(&Source::Path(entry.path), MOST_NOTED).ok()?).ok()?;
+            let text = String::from_utf8(read_bounded(&Source::File(entry.path), MOST_NOTED).ok()?).ok()?;
             let line = |line: &str| {
                 let (sender, hash) = line.split_once(' ')?;
                 let hash: [u8; 32] = hex::decode(hash).ok()?.try_into().ok()?;
@@ -343,7 +343,7 @@ impl Folder {
                 continue;
             }
             // Those of another plan are another ceremony's; what is damaged tells nothing.
-            let bytes = read_bounded(&Source::Path(entry.path), kind.most_bytes())?;
+            let bytes = read_bounded(&Source::File(entry.path), kind.most_bytes())?;
             if may_go(&collection.plan, &bytes) {
                 self.dir.drop_kept(&entry.name)?;
             }

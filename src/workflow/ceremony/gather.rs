@@ -220,7 +220,8 @@ impl Gathered {
     }
 
     fn take(&mut self, path: &Path, origin: &str) -> Result<(), Aside> {
-        let source = Source::from_arg(path);
+        // What others call a file may be a pipe, for which one would wait for ever.
+        let source = Source::File(path.to_path_buf());
         let unreadable = |error: ReadError| match error {
             ReadError::TooLarge { .. } => Aside::TooLarge,
             other => Aside::Unreadable(other.to_string()),

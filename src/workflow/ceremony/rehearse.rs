@@ -292,7 +292,7 @@ impl Player {
     /// Copies the outbox onto the stick.
     fn carry(&self, folder: &Folder, stick: &Path) -> Result<(), CeremonyError> {
         for entry in list_dir(&folder.dir().outbox())? {
-            let bytes = read_bounded(&Source::Path(entry.path.clone()), CeremonyFile::Bundle.most_bytes())?;
+            let bytes = read_bounded(&Source::File(entry.path.clone()), CeremonyFile::Bundle.most_bytes())?;
             hand_over(stick, &entry.name, &bytes)?;
         }
         Ok(())
@@ -430,7 +430,7 @@ fn after_the_cheat(
     match request.cheat {
         Some(Cheat::BadCertify) => {
             let name = sent_name(plan.hash(), CeremonyFile::Certify, cheat.id);
-            let mine = read_bounded(&Source::Path(stick.join(&name)), CeremonyFile::Certify.most_bytes())?;
+            let mine = read_bounded(&Source::File(stick.join(&name)), CeremonyFile::Certify.most_bytes())?;
             let wrong = certify_with_bad_proof(&identity, plan, &mine).ok_or(CeremonyError::NoSuchCheat)?;
             hand_over(stick, &name, &wrong)?;
             scene(Scene::Cheated { name: cheat.name, cheat: Cheat::BadCertify });

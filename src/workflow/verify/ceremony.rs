@@ -189,7 +189,7 @@ fn is_left_by_a_desktop(name: &str) -> bool {
 }
 
 fn read_json(path: &Path) -> Result<Json, String> {
-    let bytes = read_bounded(&Source::Path(path.to_path_buf()), MAX_BYTES).map_err(|error| match error {
+    let bytes = read_bounded(&Source::File(path.to_path_buf()), MAX_BYTES).map_err(|error| match error {
         ReadError::NotFound { .. } => "is missing".to_owned(),
         ReadError::IsDirectory { .. } => "is a folder".to_owned(),
         ReadError::PermissionDenied { .. } => "permission denied".to_owned(),

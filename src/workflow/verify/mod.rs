@@ -251,7 +251,7 @@ fn look_at_folder(folder: &Path) -> (Vec<Found>, Strays) {
             strays.push((entry.name, what));
             continue;
         }
-        let bytes = match read_bounded(&Source::Path(entry.path.clone()), MAX_BYTES) {
+        let bytes = match read_bounded(&Source::File(entry.path.clone()), MAX_BYTES) {
             Ok(bytes) => bytes,
             // Too large for anything that is judged, and not even called JSON.
             Err(ReadError::TooLarge { .. }) if !is_json_by_name(&entry.name) => {
@@ -313,7 +313,7 @@ pub(crate) fn beside(path: &Path, bytes: &[u8]) -> Option<Beside> {
     if Source::from_arg(path) == Source::Stdin {
         return None;
     }
-    let source = Source::Path(path.with_file_name(provenance::FILE_NAME));
+    let source = Source::File(path.with_file_name(provenance::FILE_NAME));
     let claims = match read_bounded(&source, provenance::MAX_BYTES) {
         // A file of somebody else's that happens to have the name says nothing about this one.
         Ok(bytes) if detect(&bytes).kind.is_other_document() => None,

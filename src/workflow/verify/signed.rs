@@ -19,7 +19,7 @@ use crate::format::network::Network;
 use crate::store::read::exists;
 use crate::workflow::ceremony::assemble::{BUNDLE, PUBLIC_BUNDLE};
 use crate::workflow::ceremony::folder::the_plan;
-use crate::workflow::ceremony::gather::gather_if_there;
+use crate::workflow::ceremony::gather::{Aside, gather_if_there};
 use crate::workflow::ceremony::network_of;
 
 /// What keyshares and the bundle beside them disagree about.
@@ -71,8 +71,10 @@ impl Bundled {
             return None;
         }
         let found = gather_if_there(&paths, None);
-        if let Some((origin, _)) = found.aside.first() {
-            return Some(Err(format!("{origin} is damaged")));
+        match found.aside.first() {
+            None => {}
+            Some((_, Aside::Unreadable(why))) => return Some(Err(why.clone())),
+            Some((origin, _)) => return Some(Err(format!("{origin} is damaged"))),
         }
         // What somebody overrode when the plan was made was decided then.
         let plan = match the_plan(&found, None, Waivers { two_quorums: true, unbound_operators: true }) {

@@ -11,6 +11,7 @@ mod junk;
 mod late;
 mod leaks;
 mod outbox;
+mod pipes;
 mod screens;
 mod straight;
 

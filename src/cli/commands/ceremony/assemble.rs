@@ -264,7 +264,7 @@ fn beside(
     let mut there = Vec::new();
     arguments.paths.iter().for_each(|path| files_below(path, FOLDERS_DEEP, &mut there));
     for (name, path) in there {
-        let read = read_bounded(&Source::Path(path.clone()), CeremonyFile::Bundle.most_bytes());
+        let read = read_bounded(&Source::File(path.clone()), CeremonyFile::Bundle.most_bytes());
         if let (provenance::FILE_NAME | REPORT, Ok(found)) = (name.as_str(), &read) {
             let folder = path.parent().unwrap_or(Path::new(""));
             let likeness = compare(collection, made, &nonces, folder, &name, found).map_err(|error| failed(&error))?;

@@ -33,7 +33,7 @@ pub(super) fn carry(
         })?;
     }
     for entry in entries.iter().filter(|entry| entry.kind == EntryKind::File && !entry.name.starts_with('.')) {
-        let source = Source::Path(entry.path.clone());
+        let source = Source::File(entry.path.clone());
         let bytes = match read_bounded(&source, CeremonyFile::Bundle.most_bytes()) {
             Err(ReadError::TooLarge { .. }) => Vec::new(),
             read => read.map_err(|error| Failure::read(Code::FileUnreadable, &error))?,
@@ -80,17 +80,24 @@ fn is_for_all(bytes: &[u8], plans: &[Plan]) -> bool {
     is_public(bytes, plans)
 }
 
-/// A name on the medium that no other content has: nothing of anybody's is replaced.
+/// Names that are tried on a medium, one after another.
+const MOST_NAMES: usize = 99;
+
+/// A name on the medium that nothing else has: whatever it is, a file, a folder, a pipe, nothing of anybody's is replaced.
 fn free_name(stick: &Path, name: &str, bytes: &[u8]) -> String {
-    let limit = CeremonyFile::Bundle.most_bytes();
-    match read_bounded(&Source::Path(stick.join(name)), limit) {
-        Ok(found) if found != bytes => {
-            let digest = Sha256Digest::of(bytes).to_string();
-            let (stem, end) = name.rsplit_once('.').unwrap_or((name, "agdkg"));
-            format!("{stem}-{}.{end}", digest.get(..8).unwrap_or_default())
-        }
-        _ => name.to_owned(),
-    }
+    let limit = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let is_free = |name: &String| match read_bounded(&Source::File(stick.join(name)), limit) {
+        Ok(found) => found == bytes,
+        Err(error) => matches!(error, ReadError::NotFound { .. }),
+    };
+    let digest = Sha256Digest::of(bytes).to_string();
+    let digest = digest.get(..8).unwrap_or_default();
+    let (stem, end) = name.rsplit_once('.').unwrap_or((name, "agdkg"));
+    let others = (1..MOST_NAMES).map(|number| match number {
+        1 => format!("{stem}-{digest}.{end}"),
+        more => format!("{stem}-{digest}-{more}.{end}"),
+    });
+    std::iter::once(name.to_owned()).chain(others).find(is_free).unwrap_or_else(|| name.to_owned())
 }
 
 fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {

@@ -161,7 +161,7 @@ fn show_aside(aside: &[(String, Aside)], printer: &Printer) {
             Aside::Vault if is_at_home(Path::new(&origin)) => {}
             Aside::Vault => printer.warning(&format!("{origin} is a VAULT: secret. Take it away from there")),
             Aside::TooLarge => printer.warning(&format!("{origin}: larger than any file of its kind, left alone")),
-            Aside::Unreadable(why) => printer.warning(&format!("{origin}: {}", printable(why))),
+            Aside::Unreadable(why) => printer.warning(&printable(why)),
             Aside::TooMany { left, most } => warn(
                 &format!(
                     "{origin} and what comes after it, {} in all, were NOT looked at: no more than {most} are. Put the files \
@@ -222,7 +222,7 @@ fn is_at_home(vault: &Path) -> bool {
 /// Writes a public file under a name that must be free, or hold the same.
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let limit = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let there = read_bounded(&Source::Path(path.to_path_buf()), limit);
+    let there = read_bounded(&Source::File(path.to_path_buf()), limit);
     match there {
         Ok(found) if found == bytes => return Ok(()),
         Err(crate::store::read::ReadError::NotFound { .. }) => {}

@@ -47,7 +47,7 @@ struct JsonRow {
 pub(super) fn run(arguments: &StatusArguments, printer: &Printer) -> Result<Exit, Failure> {
     let found = gathered(&arguments.paths)?;
     let accepted = arguments.paths.iter().find_map(|path| {
-        let journal = read_bounded(&Source::Path(path.join(JOURNAL)), 16 << 20).ok()?;
+        let journal = read_bounded(&Source::File(path.join(JOURNAL)), 16 << 20).ok()?;
         Journal::parse(&String::from_utf8(journal).ok()?).ok()?.last_accepted()
     });
     let plan = match accepted.filter(|_| arguments.which.plan.is_none()) {

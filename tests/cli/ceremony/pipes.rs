@@ -1,0 +1,91 @@
+//! Pipes, devices and links on media: whoever puts them there makes nobody wait, and loses nothing of its own.
+
+use std::os::unix::fs::{FileTypeExt, symlink};
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Group, Said, VAULT, card, tree};
+use crate::support::fixture;
+use crate::{dvkey, stderr, stdout};
+
+fn pipe(at: &Path) {
+    rustix::fs::mkfifoat(rustix::fs::CWD, at, rustix::fs::Mode::RWXU).unwrap();
+}
+
+/// Runs a command that must not wait; whoever opens a pipe does, for ever.
+fn run(folder: &Path, arguments: &[&str], exit: i32) -> Said {
+    let assert = dvkey(folder).args(arguments).timeout(Duration::from_secs(120)).assert();
+    let said = Said { stdout: stdout(&assert), stderr: stderr(&assert) };
+    assert_eq!(assert.get_output().status.code(), Some(exit), "{arguments:?}\n{}\n{}", said.stdout, said.stderr);
+    said
+}
+
+#[test]
+fn what_has_the_name_of_a_file_on_a_stick_is_neither_opened_nor_replaced() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    let step = ["ceremony", "step", "ann", "--confirm", &group.confirm];
+    std::fs::copy(group.at("stick/the plan.bin"), group.at("ann/inbox/plan")).unwrap();
+    run(group.folder.path(), &[&step[..], &VAULT].concat(), 0);
+    let sent = tree(&group.at("ann/outbox"));
+    let names: Vec<_> = sent.keys().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    let (card, deal) = (group.at("stick").join(names[0]), group.at("stick").join(names[1]));
+    symlink("/dev/zero", &card).unwrap();
+    pipe(&deal);
+    pipe(&group.at("stick/notes"));
+    symlink("notes", group.at("stick/link")).unwrap();
+    for _ in 0..2 {
+        run(group.folder.path(), &[&step[..], &VAULT, &["--stick", "stick"]].concat(), 5);
+    }
+    assert!(std::fs::symlink_metadata(&deal).unwrap().file_type().is_fifo());
+    assert!(std::fs::symlink_metadata(&card).unwrap().is_symlink());
+    for path in [card, deal, group.at("stick/link"), group.at("stick/notes")] {
+        std::fs::remove_file(path).unwrap();
+    }
+    // Under a second name each, and once.
+    let mut there: Vec<_> = tree(&group.at("stick")).into_values().collect();
+    let mut all: Vec<_> =
+        sent.values().cloned().chain([std::fs::read(group.at("stick/the plan.bin")).unwrap()]).collect();
+    there.sort();
+    all.sort();
+    assert!(there == all);
+    // A large file of somebody else's is not replaced, either.
+    let deal = group.at("stick").join(names[1]);
+    std::fs::write(&deal, vec![7; 1 << 20]).unwrap();
+    run(group.folder.path(), &[&step[..], &VAULT, &["--stick", "stick"]].concat(), 5);
+    assert_eq!(std::fs::read(&deal).unwrap(), vec![7; 1 << 20]);
+    group.step("ben", &[], 0);
+}
+
+#[test]
+fn pipes_in_folders_are_told() {
+    let group = Group::new(&["ann"], &[]);
+    let folder = group.folder.path();
+    let keyshares = fixture("ceremony/keyshares.json");
+    std::fs::create_dir(group.at("results")).unwrap();
+    std::fs::copy(keyshares, group.at("results/keyshares.json")).unwrap();
+    pipe(&group.at("results/ceremony.bn"));
+    for command in [&["verify", "results/keyshares.json"][..], &["verify", "results"]] {
+        let said = run(folder, command, 3);
+        assert!((said.stdout + &said.stderr).contains("results/ceremony.bn: not a regular file"), "{command:?}");
+    }
+    std::fs::remove_file(group.at("results/ceremony.bn")).unwrap();
+    pipe(&group.at("results/provenance.json"));
+    let said = run(folder, &["verify", "results/keyshares.json"], 0);
+    assert!(said.stdout.contains("the provenance.json beside it cannot be read"), "{}", said.stdout);
+    pipe(&group.at("pipe"));
+    for command in
+        [&["audit", "pipe"][..], &["identity", "show", "pipe"], &["compare", "pipe", "ann"], &["judge", "pipe"]]
+    {
+        let said = run(folder, &[&["ceremony"], command].concat(), if command[0] == "audit" { 3 } else { 1 });
+        assert!(said.stderr.contains("pipe: not a regular file"), "{command:?}\n{}", said.stderr);
+    }
+    let card = card(&group.at("ann"));
+    let bind = ["ceremony", "identity", "bind", card.to_str().unwrap(), "--operator-id", "12", "--network", "hoodi"];
+    run(folder, &[&bind[..], &["--key", "operator-12.pem", "--out", "pipe"]].concat(), 1).code("output.exists");
+    pipe(&group.at("ann/journal.agj"));
+    run(folder, &[&["ceremony", "step", "ann"][..], &VAULT].concat(), 1).code("file.unreadable");
+    std::fs::rename(group.at("ann/journal.agj"), group.at("ann/restored")).unwrap();
+    run(folder, &[&["ceremony", "step", "ann"][..], &VAULT].concat(), 5);
+}
