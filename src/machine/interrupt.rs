@@ -318,7 +318,8 @@ fn remove_leftovers() {
     for file in registry.files.values() {
         let _ = std::fs::remove_file(file);
     }
-    for dir in registry.dirs.values() {
+    // The last that was promised first: it may be inside of one from before.
+    for dir in registry.dirs.values().rev() {
         // Refused by the system unless empty: published files are never touched.
         let _ = std::fs::remove_dir(dir);
     }

@@ -10,13 +10,16 @@
 //!
 //! Every file appears whole or not at all, and writing what is there already changes nothing.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{rmdir, unlink};
+
 use super::atomic::Mode;
-use super::read::{ReadError, Source, read_bounded};
-use super::work_dir::{Lock, WorkDir};
+use super::read::{ReadError, Source, exists, read_bounded};
+use super::work_dir::{LOCK_FILE, Lock, WorkDir};
 use super::write_error::WriteError;
+use crate::machine::interrupt::{Leftover, critical, published};
 
 /// The vault.
 pub const VAULT: &str = "vault.agv";
@@ -37,11 +40,45 @@ const MOST_BYTES: u64 = 16 << 20;
 
 /// A folder that this process alone works in.
 pub struct CeremonyDir {
+    /// Gone before the lock is.
+    new: RefCell<New>,
     root: WorkDir,
     kept: WorkDir,
     outbox: WorkDir,
     _lock: Lock,
     writes_left: Cell<Option<usize>>,
+}
+
+/// What was made for a vault that is not there yet. Without one it is nothing, and goes when this is dropped, or when an
+/// interrupt ends the process; what was there before stays.
+#[derive(Default)]
+struct New {
+    folders: Vec<(PathBuf, Leftover)>,
+    files: Vec<(PathBuf, Leftover)>,
+}
+
+impl New {
+    fn folder(&mut self, path: &Path) {
+        self.folders.push((path.to_path_buf(), Leftover::empty_dir(path.to_path_buf())));
+    }
+
+    fn file(&mut self, path: &Path) {
+        self.files.push((path.to_path_buf(), Leftover::file(path.to_path_buf())));
+    }
+}
+
+impl Drop for New {
+    fn drop(&mut self) {
+        critical(|| {
+            for (path, _promise) in self.files.drain(..) {
+                let _ = unlink(&path);
+            }
+            // Refused by the system unless empty.
+            for (path, _promise) in self.folders.drain(..).rev() {
+                let _ = rmdir(&path);
+            }
+        });
+    }
 }
 
 /// Why the folder cannot be worked in.
@@ -65,18 +102,20 @@ pub enum CeremonyDirError {
 }
 
 impl CeremonyDir {
-    /// Makes the folder for a new vault, or takes one that has none.
+    /// Makes the folder for a new vault, or takes one that has none. Unless the vault is written into it, all that was made
+    /// goes again.
     ///
     /// # Errors
     /// [`CeremonyDirError::VaultThere`], [`CeremonyDirError::Write`].
     pub fn create(path: &Path) -> Result<Self, CeremonyDirError> {
-        let folder = Self::at(path)?;
-        match read_bounded(&Source::Path(path.join(VAULT)), MOST_BYTES) {
-            Err(ReadError::NotFound { .. }) => {}
-            _ => return Err(CeremonyDirError::VaultThere(path.to_path_buf())),
-        }
-        WorkDir::open(&path.join(INBOX))?;
-        Ok(folder)
+        critical(|| {
+            let folder = Self::at(path, true)?;
+            match read_bounded(&Source::File(path.join(VAULT)), MOST_BYTES) {
+                Err(ReadError::NotFound { .. }) => {}
+                _ => return Err(CeremonyDirError::VaultThere(path.to_path_buf())),
+            }
+            Ok(folder)
+        })
     }
 
     /// Opens the folder of a participant. Nobody else works in it until this is dropped.
@@ -91,17 +130,33 @@ impl CeremonyDir {
             }
             Err(error) => return Err(error.into()),
         }
-        Self::at(path)
+        Self::at(path, false)
     }
 
-    fn at(path: &Path) -> Result<Self, CeremonyDirError> {
+    fn at(path: &Path, for_new: bool) -> Result<Self, CeremonyDirError> {
+        let mut new = New::default();
+        let (was_there, was_locked) = (exists(path), exists(&path.join(LOCK_FILE)));
         let root = WorkDir::open(path)?;
         let lock = root.lock()?;
+        // Not before it is locked: what others make meanwhile is theirs.
+        if for_new {
+            if !was_there {
+                new.folder(path);
+            }
+            if !was_locked {
+                new.file(&path.join(LOCK_FILE));
+            }
+            [KEPT, OUTBOX, INBOX].map(|name| path.join(name)).iter().filter(|path| !exists(path)).for_each(|path| {
+                new.folder(path);
+            });
+        }
         let (kept, outbox) = (WorkDir::open(&path.join(KEPT))?, WorkDir::open(&path.join(OUTBOX))?);
+        // People are told to put files there; a copied vault has none.
+        WorkDir::open(&path.join(INBOX))?;
         for dir in [&root, &kept, &outbox] {
             dir.sweep();
         }
-        Ok(Self { root, kept, outbox, _lock: lock, writes_left: Cell::new(None) })
+        Ok(Self { new: RefCell::new(new), root, kept, outbox, _lock: lock, writes_left: Cell::new(None) })
     }
 
     /// The path of the folder.
@@ -165,7 +220,20 @@ impl CeremonyDir {
         if staged.read_back()? != sealed {
             return Err(CeremonyDirError::ReadBack(self.path().join(VAULT)));
         }
-        Ok(self.root.publish_new(staged)?)
+        critical(|| {
+            if let Err(error) = self.root.publish_new(staged) {
+                // What is perhaps not durable is not there, either; what has the name already is somebody's.
+                if !matches!(error, WriteError::Exists { .. }) {
+                    let _ = self.root.remove(VAULT);
+                }
+                return Err(error.into());
+            }
+            // From here on it is somebody's.
+            let mut new = self.new.borrow_mut();
+            (new.folders, new.files) = (Vec::new(), Vec::new());
+            published(&[self.path().join(VAULT)]);
+            Ok(())
+        })
     }
 
     /// Notes that a journal that knows more may exist elsewhere.
@@ -243,6 +311,11 @@ impl CeremonyDir {
             return Ok(false);
         }
         self.spend(dir, name)?;
+        let mut new = self.new.borrow_mut();
+        let path = dir.path().join(name);
+        if (!new.folders.is_empty() || !new.files.is_empty()) && !exists(&path) {
+            new.file(&path);
+        }
         put(dir, name, bytes)?;
         Ok(true)
     }

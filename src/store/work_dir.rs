@@ -18,7 +18,7 @@ use super::write_error::WriteError;
 use crate::machine::interrupt::{Leftover, critical};
 
 /// The file that a lock is taken on. It stays, empty, when the lock is let go of.
-const LOCK_FILE: &str = "lock";
+pub(super) const LOCK_FILE: &str = "lock";
 
 /// The same for a folder whose content is handed on: hidden, and gone with the lock.
 const HIDDEN_LOCK_FILE: &str = ".dvkey-lock";

@@ -50,6 +50,7 @@ pub(crate) struct Printer {
     bar: Arc<Mutex<Option<ProgressBar>>>,
     results_lost: Arc<AtomicBool>,
     resumable: Arc<AtomicBool>,
+    left: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl Printer {
@@ -61,6 +62,7 @@ impl Printer {
             bar: Arc::default(),
             results_lost: Arc::default(),
             resumable: Arc::default(),
+            left: Arc::default(),
         }
     }
 
@@ -156,6 +158,11 @@ impl Printer {
         self.resumable.store(true, Ordering::Relaxed);
     }
 
+    /// What an interrupt from here on leaves, where that is neither a file nor nothing.
+    pub(crate) fn set_left(&self, what: &'static str) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+    }
+
     /// The last words after Ctrl-C.
     pub(crate) fn interrupted(&self, published: &[PathBuf]) {
         // The bar is not asked: whoever was interrupted may hold it. Its line is wiped as any other.
@@ -164,7 +171,10 @@ impl Printer {
             [] if self.resumable.load(Ordering::Relaxed) => {
                 writeln!(anstream::stderr(), "{wipe}\ninterrupted; what is done is kept; the same command goes on")
             }
-            [] => writeln!(anstream::stderr(), "{wipe}\ninterrupted; nothing was left behind"),
+            [] => {
+                let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+                writeln!(anstream::stderr(), "{wipe}\ninterrupted; {}", left.unwrap_or("nothing was left behind"))
+            }
             files => {
                 let files: Vec<_> =
                     files.iter().map(|file| format!("  {}", printable(&file.display().to_string()))).collect();

@@ -12,6 +12,7 @@ use crate::crypto::ceremony_rsa::CeremonyRsa;
 use crate::crypto::operator_key::{OperatorKeyError, OperatorPrivateKey, OperatorPublicKey};
 use crate::crypto::random;
 use crate::format::ceremony_file::CeremonyFile;
+use crate::machine::interrupt::critical;
 use crate::store::ceremony_dir::CeremonyDir;
 
 /// The salt of a binding's signature, in bytes.
@@ -50,14 +51,17 @@ pub fn create(dir: CeremonyDir, root: &Root, card: &Card, new: &NewIdentity<'_>)
             Ok(()) => CeremonyError::Passphrase,
         },
     })?;
-    if new.restored {
-        dir.mark_restored()?;
-    }
-    let mut folder = Folder::load(dir)?;
-    folder.keep_own(CeremonyFile::Card, card.as_bytes())?;
-    folder.export_card(card)?;
-    folder.dir().write_vault(&sealed)?;
-    Ok(folder)
+    // All of it or nothing, whoever interrupts.
+    critical(|| {
+        if new.restored {
+            dir.mark_restored()?;
+        }
+        let mut folder = Folder::load(dir)?;
+        folder.keep_own(CeremonyFile::Card, card.as_bytes())?;
+        folder.export_card(card)?;
+        folder.dir().write_vault(&sealed)?;
+        Ok(folder)
+    })
 }
 
 /// The RSA key's signature over a card's keys, made where that key lives.

@@ -225,3 +225,63 @@ pub(super) fn last_rows(screen: &str, most: usize) -> String {
     }
     rows.split_off(rows.len().saturating_sub(most)).join("\n")
 }
+
+#[test]
+fn nothing_is_left_of_an_identity_that_was_not_made() {
+    let folder = super::quick_folder();
+    std::fs::write(folder.path().join("pp"), super::PASSPHRASE).unwrap();
+    std::fs::create_dir(folder.path().join("eve")).unwrap();
+    std::fs::write(folder.path().join("eve/notes"), "hers").unwrap();
+    let new = |name: &str, more: &str| {
+        Terminal::open(folder.path(), &format!("ceremony identity new {name} --label x --vault-memory 64MiB {more}"))
+    };
+    let is_clean = || {
+        let mut names: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["eve", "pp"]);
+        assert_eq!(std::fs::read_dir(folder.path().join("eve")).unwrap().count(), 1);
+    };
+    for name in ["ann", "eve"] {
+        let Some(mut terminal) = new(name, "") else { return };
+        terminal.expect("New passphrase for the vault:");
+        terminal.press("\x03");
+        terminal.expect("interrupted; no identity was made, and nothing was left behind");
+        terminal.end(130);
+        is_clean();
+        // Somebody has begun to write.
+        let Some(mut terminal) = new(name, "--passphrase-file pp") else { return };
+        terminal.expect("All on paper?");
+        terminal.press("\x03");
+        terminal.expect("interrupted; no identity was made; destroy the words that you wrote down");
+        terminal.end(130);
+        is_clean();
+        let Some(mut terminal) = new(name, "--passphrase-file pp") else { return };
+        terminal.answer("All on paper?", "");
+        terminal.expect("From the paper, word");
+        terminal.press("\x03");
+        terminal.expect("no identity was made; destroy the words that you wrote down");
+        terminal.end(130);
+        is_clean();
+        let Some(mut terminal) = new(name, "--passphrase-file pp") else { return };
+        terminal.answer("All on paper?", "");
+        for _ in 0..3 {
+            terminal.expect("From the paper, word ");
+            terminal.answer(":", "zzz");
+        }
+        terminal.expect("no identity was made; destroy the words that you wrote down");
+        terminal.end(1);
+        is_clean();
+        // What was on paper before stays there.
+        let Some(mut terminal) = new(name, "--passphrase-file pp --from-words") else { return };
+        terminal.expect("Words:");
+        terminal.press("\x03");
+        terminal.expect("interrupted; no identity was made, and nothing was left behind");
+        terminal.end(130);
+        is_clean();
+    }
+    let Some(mut terminal) = new("eve", "--passphrase-file pp --without-words") else { return };
+    terminal.expect("done:");
+    terminal.end(0);
+    assert!(folder.path().join("eve/vault.agv").exists() && folder.path().join("eve/notes").exists());
+}

@@ -61,6 +61,7 @@ pub(super) fn new(arguments: &IdentityNewArguments, printer: &Printer) -> Result
         return Err(Failure::new(Code::InputMissing, "the 24 words can be shown at a terminal only, once")
             .hint("run this at a terminal, or say --without-words: the vault is the only copy then"));
     }
+    printer.set_left("no identity was made, and nothing was left behind");
     // Before anything is put on paper: a vault that is there already, and a disk or a name that will not do.
     let dir = CeremonyDir::create(&arguments.folder).map_err(|error| failed(&error.into()))?;
     let root = if arguments.from_words {
@@ -74,11 +75,15 @@ pub(super) fn new(arguments: &IdentityNewArguments, printer: &Printer) -> Result
     };
     let card = identity::card(&root, &label, super::now()).map_err(|error| failed(&error))?;
     let passphrase = new_passphrase(&arguments.vault, printer)?;
-    if shows_words {
-        show_words(&root, printer)?;
-    }
     let new = NewIdentity { passphrase: &passphrase, work, restored: arguments.from_words };
-    let folder = identity::create(dir, &root, &card, &new).map_err(|error| failed(&error))?;
+    let make = || identity::create(dir, &root, &card, &new).map_err(|error| failed(&error));
+    let folder = if shows_words {
+        printer.set_left(PAPER);
+        // Somebody who finds the paper later takes it for the backup of a vault.
+        show_words(&root, printer).and_then(|()| make()).map_err(|failure| failure.cause(PAPER))?
+    } else {
+        make()?
+    };
     let path = folder.export_card(&card).map_err(|error| failed(&error))?;
     if arguments.armor {
         write_new(&path.with_extension("txt"), &form(card.as_bytes(), true))?;
@@ -93,6 +98,9 @@ fn work(memory: Option<u64>) -> Result<Work, Failure> {
     work.filter(|work| work.is_lawful())
         .ok_or_else(|| Failure::new(Code::InputMissing, "--vault-memory is from 64MiB to 1GiB"))
 }
+
+/// What is left when words were shown, and no vault was made.
+const PAPER: &str = "no identity was made; destroy the words that you wrote down";
 
 /// Four words in a row, each with its number.
 const WORDS_WIDTH: usize = 4 * 18;
@@ -134,7 +142,7 @@ fn show_words(root: &Root, printer: &Printer) -> Result<(), Failure> {
                 break;
             }
             if tries == TRIES {
-                return Err(Failure::new(Code::ConfirmDiffers, "that is not the word; no vault was written")
+                return Err(Failure::new(Code::ConfirmDiffers, "that is not the word")
                     .hint("run it again: there will be new words"));
             }
             printer.warning("that is not the word");
