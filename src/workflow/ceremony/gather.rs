@@ -85,6 +85,13 @@ pub enum Aside {
         /// How many bytes are held.
         most: u64,
     },
+    /// It, and other folders, so many in all, lie deeper than is looked.
+    TooDeep {
+        /// How many folders were not entered.
+        left: usize,
+        /// How deep folders are entered.
+        most: usize,
+    },
 }
 
 /// What was found.
@@ -114,6 +121,8 @@ pub struct Gathered {
     most: Option<usize>,
     /// The first that was not looked at, and how many there are.
     left: Option<(String, usize)>,
+    /// The first folder that was not entered, and how many were not.
+    deep: Option<(String, usize)>,
 }
 
 /// Gathers below these paths: cards, plans, bindings, and what belongs to `plan`, if one is given. A folder that is not there
@@ -189,6 +198,7 @@ impl Gathered {
         for entry in entries.iter().filter(|entry| !entry.name.starts_with('.')) {
             match entry.kind {
                 EntryKind::Dir if depth < DEPTH => self.enter(&entry.path, depth + 1),
+                EntryKind::Dir => self.deep.get_or_insert_with(|| (entry.path.display().to_string(), 0)).1 += 1,
                 EntryKind::File => self.look(&entry.path),
                 _ => {}
             }
@@ -203,6 +213,9 @@ impl Gathered {
         for (who, (origin, left)) in std::mem::take(&mut self.no_room) {
             let most = self.room_of(who);
             self.aside.push((origin, Aside::NoRoom { who, left, most }));
+        }
+        if let Some((origin, left)) = self.deep.take() {
+            self.aside.push((origin, Aside::TooDeep { left, most: DEPTH }));
         }
         self
     }
@@ -414,6 +427,12 @@ mod tests {
         let told = few.aside.last().unwrap();
         assert_eq!(told.1, Aside::TooMany { left: 7, most: 3 });
         assert!(told.0.starts_with(&outer.path().display().to_string()));
+        // So is what lies deeper than is looked; an empty folder there may have been a full one.
+        std::fs::create_dir_all(at("a/b/c/d/e/f/g")).unwrap();
+        std::fs::create_dir_all(at("a/b/c/d/e/h")).unwrap();
+        let deep = gather(&[outer.path().to_path_buf()], None).unwrap();
+        let told = deep.aside.iter().find(|(_, aside)| matches!(aside, Aside::TooDeep { .. })).unwrap();
+        assert_eq!(told, &(at("a/b/c/d/e/f").display().to_string(), Aside::TooDeep { left: 2, most: DEPTH }));
         assert!(gather(&[at("absent")], None).is_err());
         assert!(gather_if_there(&[at("absent")], None).blobs.is_empty());
     }

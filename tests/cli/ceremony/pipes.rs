@@ -89,3 +89,25 @@ fn pipes_in_folders_are_told() {
     std::fs::rename(group.at("ann/journal.agj"), group.at("ann/restored")).unwrap();
     run(folder, &[&["ceremony", "step", "ann"][..], &VAULT].concat(), 5);
 }
+
+#[test]
+fn folders_that_are_too_deep_are_told() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    group.step("ann", &[], 0);
+    let deep = group.at("stick/1/2/3/4/5/6");
+    std::fs::create_dir_all(deep.join("7")).unwrap();
+    std::fs::create_dir_all(group.at("stick/1/2/3/4/5/other")).unwrap();
+    for (path, content) in tree(&group.at("ann/outbox")) {
+        std::fs::write(deep.join(path.file_name().unwrap()), content).unwrap();
+        std::fs::remove_file(group.at("stick").join(path.file_name().unwrap())).unwrap();
+    }
+    let said = group.step("ben", &[], 0).stderr;
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("stick/1/2/3/4/5/6 and 1 other folder were NOT looked into"), "{said}");
+    assert!(said.contains("Waiting for the deals of ann (1)") && !said.contains("took in"), "{said}");
+    // One level less is looked at.
+    std::fs::rename(group.at("stick/1/2"), group.at("stick/2")).unwrap();
+    let said = group.step("ben", &[], 0).stderr;
+    assert!(said.contains("took in a deal of ann (1)") && said.contains("stick/2/3/4/5/6/7 was NOT"), "{said}");
+}

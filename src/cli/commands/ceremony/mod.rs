@@ -185,6 +185,19 @@ fn show_aside(aside: &[(String, Aside)], printer: &Printer) {
                     printer,
                 );
             }
+            Aside::TooDeep { left, most } => {
+                let others = match left.saturating_sub(1) {
+                    0 => "was".to_owned(),
+                    more => format!("and {} were", count(more, "other folder")),
+                };
+                warn(
+                    &format!(
+                        "{origin} {others} NOT looked into: folders inside of folders are entered {most} deep. Put the files of \
+                         the ceremony into a folder of their own, and name that one"
+                    ),
+                    printer,
+                );
+            }
             Aside::Damaged(why) => {
                 printer.warning(&format!("{origin}: {}; ask for it again, on another medium", printable(why)));
             }
