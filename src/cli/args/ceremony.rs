@@ -101,6 +101,7 @@ Cheats:
   bad-proof         deals without knowing what it contributes
   bad-certify       certifies without having its shares
   false-complaint   complains about a share that is right
+  late-deal         signs a second deal once everybody has certified; the keys stand
 
 Examples:
   dvkey ceremony rehearse --participants 4 --validators 2 --out rehearsal

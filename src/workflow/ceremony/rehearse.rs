@@ -15,9 +15,10 @@ use dvkey_ceremony::agdkg::rehearsal::{
     WATERMARK, certify_with_bad_proof, deal_with_bad_proof, deal_with_bad_share, false_complaint, is_rehearsal,
 };
 use dvkey_ceremony::agdkg::vault::Work;
+use dvkey_ceremony::fault::Fault;
 use dvkey_ceremony::{Address, Gwei, Identifier, Nonce, OperatorId, SecretBytes, Threshold, WithdrawalCredentials};
 
-use super::collection::Collection;
+use super::collection::{Collection, End};
 use super::draft::{self, draft};
 use super::folder::{Folder, the_plan};
 use super::gather::gather;
@@ -63,17 +64,20 @@ pub enum Cheat {
     BadCertify,
     /// Complains about a share that is right.
     FalseComplaint,
+    /// Signs a second deal once everybody has certified.
+    LateDeal,
 }
 
 impl Cheat {
     /// Every cheat with its name and what it does.
-    pub const ALL: [(Self, &'static str, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str, &'static str); 7] = [
         (Self::Silent, "silent", "deals nothing, and lets everybody wait"),
         (Self::BadShare, "bad-share", "sends one participant a share that is wrong"),
         (Self::TwoFaces, "two-faces", "signs two different deals"),
         (Self::BadProof, "bad-proof", "deals without knowing what it contributes"),
         (Self::BadCertify, "bad-certify", "certifies without having its shares"),
         (Self::FalseComplaint, "false-complaint", "complains about a share that is right"),
+        (Self::LateDeal, "late-deal", "signs a second deal once everybody has certified"),
     ];
 
     /// What it does, in words.
@@ -159,6 +163,15 @@ pub enum Scene<'a> {
         /// The names of all.
         collection: &'a Collection,
     },
+    /// What was signed too late to undo what everybody has certified.
+    Late {
+        /// What it proves.
+        end: &'a End,
+        /// Where it lies.
+        file: &'a Path,
+        /// The names of all.
+        collection: &'a Collection,
+    },
     /// The results.
     Assembled(&'a [PathBuf]),
 }
@@ -167,7 +180,7 @@ pub enum Scene<'a> {
 pub struct Outcome {
     /// The plan.
     pub plan: Plan,
-    /// The results; empty after a cheat.
+    /// The results; empty after a cheat that came in time.
     pub files: Vec<PathBuf>,
     /// Who was found out, and by which code; `None` for an honest one.
     pub blamed: Option<(Identifier, String)>,
@@ -212,15 +225,15 @@ pub fn rehearse(request: &Request, scene: &dyn Fn(Scene<'_>)) -> Result<Outcome,
         let sent = walks::deal(&mut folder, &player.root)?;
         player.carry(&folder, &stick)?;
         scene(Scene::Sent { name: player.name, kind: sent.kind });
-        if let Some(wrong) = request.cheat.filter(|_| is_cheat(player)) {
+        if let Some(wrong) = request.cheat.filter(|wrong| is_cheat(player) && *wrong != Cheat::LateDeal) {
             swap_deal(&plan, player, &folder, &stick, wrong, me(players.first().unwrap_or(player))?, scene)?;
         }
     }
     scene(Scene::Round(&on_the_stick(&plan, &stick)?));
 
     let mut blamed = None;
-    for player in players.iter().filter(|player| !is_cheat(player) || matches!(request.cheat, Some(Cheat::BadCertify)))
-    {
+    let certifies = matches!(request.cheat, Some(Cheat::BadCertify | Cheat::LateDeal));
+    for player in players.iter().filter(|player| !is_cheat(player) || certifies) {
         let mut folder = player.open()?;
         folder.import(std::slice::from_ref(&stick))?;
         match walks::certify(&mut folder, &player.root, player.operator.as_ref(), true) {
@@ -239,12 +252,18 @@ pub fn rehearse(request: &Request, scene: &dyn Fn(Scene<'_>)) -> Result<Outcome,
             }
         }
     }
-    if let Some(cheat) = cheat {
+    if let Some(cheat) = cheat.filter(|_| request.cheat == Some(Cheat::LateDeal)) {
+        swap_deal(&plan, cheat, &cheat.open()?, &stick, Cheat::LateDeal, me(players.first().unwrap_or(cheat))?, scene)?;
+    } else if let Some(cheat) = cheat {
         let done = after_the_cheat(request, cheat, &players, &plan, &stick, scene)?;
         return Ok(Outcome { plan, files: Vec::new(), blamed: done.or(blamed) });
     }
 
     let collection = on_the_stick(&plan, &stick)?;
+    for end in collection.late() {
+        blamed = blamed.or(blame_of_fault(end.fault));
+        scene(Scene::Late { end: &end, file: &stick, collection: &collection });
+    }
     scene(Scene::Round(&collection));
     let results = assemble::results(&collection, None)?;
     let files = assemble::write(&collection, &results, &out.join(OUTPUT), request.jobs)?;
@@ -265,7 +284,7 @@ pub fn rehearse(request: &Request, scene: &dyn Fn(Scene<'_>)) -> Result<Outcome,
         }
         folder.record(Noted::Finished)?;
     }
-    Ok(Outcome { plan, files, blamed: None })
+    Ok(Outcome { plan, files, blamed })
 }
 
 /// What is to be said about a plan that is a rehearsal's; nothing about any other.
@@ -402,13 +421,13 @@ fn swap_deal(
     let mine = Identifier::try_from(player.id).ok().and_then(|id| folder.collection()?.deals.of(id));
     let mine = mine.ok_or(CeremonyError::NoPlan)?;
     let wrong = match cheat {
-        Cheat::BadShare | Cheat::TwoFaces => deal_with_bad_share(&identity, plan, mine, victim),
+        Cheat::BadShare | Cheat::TwoFaces | Cheat::LateDeal => deal_with_bad_share(&identity, plan, mine, victim),
         Cheat::BadProof => deal_with_bad_proof(&identity, plan, mine),
         _ => return Ok(()),
     };
     let wrong = wrong.ok_or(CeremonyError::NoSuchCheat)?;
     let name = match cheat {
-        Cheat::TwoFaces => kept_name(CeremonyFile::Deal, &wrong),
+        Cheat::TwoFaces | Cheat::LateDeal => kept_name(CeremonyFile::Deal, &wrong),
         _ => sent_name(plan.hash(), CeremonyFile::Deal, player.id),
     };
     hand_over(stick, &name, &wrong)?;
@@ -477,6 +496,10 @@ fn blame_of(error: &CeremonyError) -> Option<(Identifier, String)> {
         }
         _ => return None,
     };
+    blame_of_fault(fault)
+}
+
+fn blame_of_fault(fault: Fault) -> Option<(Identifier, String)> {
     match fault.culprit {
         dvkey_ceremony::fault::Culprit::Participant(id) => Some((id, fault.code().to_string())),
         _ => None,

@@ -34,6 +34,12 @@ fn every_cheat_is_found_out_and_nothing_comes_of_it() {
         let assert = command.arg("ceremony").args(arguments).assert().code(exit);
         (stdout(&assert), stderr(&assert))
     };
+    // Too late: what everybody certified stands, and the proof is there.
+    let (outcome, said) = rehearse(folder.path(), "late-deal");
+    assert_eq!((&outcome["blamed"], &outcome["code"]), (&json!(3), &json!("E10")), "{said}");
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("which stands: nothing is undone by what is signed later"), "{said}");
+    assert!(folder.path().join("late-deal/output/ceremony.ct").exists());
     // The folders stay, for everybody to look at with the commands of a real ceremony.
     let (verdict, said) = run(&["judge", "bad-share/stick", "--json"], 4);
     let verdict = objects(&verdict).remove(0);
@@ -57,6 +63,9 @@ fn every_cheat_is_found_out_and_nothing_comes_of_it() {
     run(&["assemble", "two-faces/stick", "--out", "no"], 4);
     run(&["assemble", "bad-certify/stick", "--out", "no"], 4);
     assert!(!folder.path().join("no").exists());
+    run(&["verify", "late-deal/output"], 0);
+    let (_, said) = run(&["status", "late-deal/stick"], 0);
+    assert!(said.contains("signed two different deals (C-34, E10)"), "{said}");
     run(&["audit", "two-faces/stick"], 3);
     run(&["audit", "bad-certify/stick"], 3);
     run(&["audit", "silent/stick"], 3);

@@ -3,7 +3,7 @@
 use dvkey_ceremony::Identifier;
 use serde::Serialize;
 
-use super::{consent, failed, folded, judging, status};
+use super::{consent, failed, folded, judging, late, status, warn};
 use crate::cli::args::ceremony::RehearseArguments;
 use crate::cli::exit::Exit;
 use crate::cli::report::{Failure, named};
@@ -77,6 +77,9 @@ fn show(scene: &Scene<'_>, printer: &Printer) {
                 judging::show_verdict(judged, &collection.plan, printer);
             }
         }
+        Scene::Late { end, file, collection } => {
+            warn(&late(end, &collection.plan, &[file.display().to_string()]), printer);
+        }
         Scene::Assembled(files) => {
             printer.message("The collector assembles; all of it is read back and judged:");
             files.iter().for_each(|file| printer.message(&format!("  {}", file.display())));
@@ -107,7 +110,10 @@ fn end(arguments: &RehearseArguments, cheat: Option<Cheat>, outcome: &Outcome, p
         (Some((id, code)), _) => {
             let who = named(Some(&outcome.plan), *id);
             printer.message(&format!("{} {who} was found out ({code}).", tone(Tone::Good, "done:")));
-            printer.message("No key came of it: the group makes a new plan without the cheat.");
+            printer.message(match outcome.files.is_empty() {
+                true => "No key came of it: the group makes a new plan without the cheat.",
+                false => "Everybody had certified before: the keys are made, and the proof is kept.",
+            });
         }
         (None, _) => {
             printer.message(&format!(
