@@ -113,12 +113,13 @@ pub fn sent_name(plan: &[u8; 32], kind: CeremonyFile, id: u64) -> String {
     format!("{}-{}-{id}.{EXTENSION}", short(plan), kind.stem())
 }
 
-/// `card-<label>-<digest>.agdkg`: how a card in an outbox is called, so that those of several people can lie in one folder. A
-/// label that not every file system takes is left out.
+/// `card-<label>-<digest>.agdkg`: how a card in an outbox is called, so that those of several people can lie in one folder,
+/// with a dash for each blank of the label. A label that not every file system takes is left out.
 #[must_use]
 pub fn card_name(label: &str, bytes: &[u8]) -> String {
     let digest = Sha256Digest::of(bytes).to_string();
     let digest = digest.get(..8).unwrap_or_default();
+    let label = label.replace(' ', "-");
     let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     match !label.is_empty() && label.len() <= 32 && label.bytes().all(is_safe) {
         true => format!("card-{label}-{digest}.{EXTENSION}"),
@@ -161,7 +162,8 @@ mod tests {
         let name = kept_name(CeremonyFile::Deal, b"x");
         assert_eq!(name, "deal-2d711642b726b044.agdkg");
         assert_eq!(card_name("Ann_2", b"x"), "card-Ann_2-2d711642.agdkg");
-        for label in ["", "../ann", "Änn", "a b", &"x".repeat(33)] {
+        assert_eq!(card_name("Ann of 2", b"x"), "card-Ann-of-2-2d711642.agdkg");
+        for label in ["", "../ann", "Änn", "a\tb", &"x".repeat(33)] {
             assert_eq!(card_name(label, b"x"), "card-2d711642.agdkg");
         }
         assert_eq!(sent_name(&[0xab; 32], CeremonyFile::Certify, 12), "abababab-certify-12.agdkg");

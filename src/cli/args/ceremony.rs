@@ -15,8 +15,10 @@ pub(crate) struct CeremonyArguments {
 }
 
 const OVERVIEW: &str = "\
-Each participant has a folder of its own:  inbox/   put files here, under any names
-                                           outbox/  carry these to all others
+Each participant has a folder of its own, and in it
+  inbox/   for files from others, under any names
+  outbox/  for what is carried to all others
+
 `step` takes in what is new, says what is missing and from whom, asks the one question that is due \
 and writes the one file that is due. It may be run again at any time, and after any accident.
 

@@ -106,7 +106,7 @@ impl Failure {
 
     pub(crate) fn waiting(what: Missing, from: &[Identifier], plan: Option<&Plan>) -> Self {
         Self::new(Code::CeremonyWaiting, format!("waiting for the {what} of {}", all_named(plan, from)))
-            .hint("put them into the inbox, under any names, and run it again")
+            .hint("put them into the inbox or onto the stick, under any names, and run it again")
     }
 
     /// A complaint about a deal that is not the one here.

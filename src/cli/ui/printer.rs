@@ -121,10 +121,17 @@ impl Printer {
         }
     }
 
-    /// A message on stderr; silenced by --quiet.
+    /// A message on stderr; silenced by --quiet. At a terminal that is too narrow for it, a sentence is broken between words.
     pub(crate) fn message(&self, line: &str) {
-        if !self.quiet {
-            self.say(line);
+        if self.quiet {
+            return;
+        }
+        let text = line.trim_start();
+        let indent = line.get(..line.len() - text.len()).unwrap_or_default();
+        // In a table, blanks have a meaning.
+        match stderr_width().filter(|width| line.chars().count() > *width && !text.contains("  ")) {
+            Some(width) => folded(indent, text, width).iter().for_each(|line| self.say(line)),
+            None => self.say(line),
         }
     }
 
@@ -145,7 +152,11 @@ impl Printer {
         self.object(&failure.as_json());
         self.say_behind("error:", Tone::Bad, &printable(&failure.headline));
         for cause in &failure.causes {
-            self.say(&format!("  {}", printable(cause)));
+            let cause = printable(cause);
+            match stderr_width().filter(|width| cause.chars().count() + 2 > *width) {
+                Some(width) => folded("  ", &cause, width).iter().for_each(|line| self.say(line)),
+                None => self.say(&format!("  {cause}")),
+            }
         }
         if let Some(hint) = &failure.hint {
             self.say_behind("hint:", Tone::Bold, hint);
@@ -190,7 +201,7 @@ impl Printer {
     /// A text behind a word in a tone. At a terminal, lines that are too long for it are broken between words.
     fn say_behind(&self, word: &str, how: Tone, text: &str) {
         let indent = " ".repeat(word.chars().count() + 1);
-        let width = terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0));
+        let width = stderr_width();
         let lines = text.split('\n').enumerate().map(|(number, line)| {
             let room = width.filter(|width| line.chars().count() + if number == 0 { indent.len() } else { 0 } > *width);
             match room {
@@ -218,6 +229,11 @@ impl Printer {
             None => act(),
         }
     }
+}
+
+/// The columns of the terminal behind stderr.
+fn stderr_width() -> Option<usize> {
+    terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0))
 }
 
 /// A word in a tone. Colour is stripped again where the output is no terminal.

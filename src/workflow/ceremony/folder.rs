@@ -188,6 +188,21 @@ impl Folder {
         self.plans.iter().filter_map(|bytes| Plan::parse(bytes, DECIDED, &CeremonyRsa).ok()).collect()
     }
 
+    /// Plans that are here, were never accepted, and list the card that I have in the one that is going on.
+    #[must_use]
+    pub fn offered_plans(&self) -> Vec<Plan> {
+        let key = |plan: &Plan, id: Identifier| plan.participant(id.get()).map(|one| *one.card.sign_pk().as_bytes());
+        let Some(mine) = self.me_by_journal().zip(self.collection.as_ref()).and_then(|(me, now)| key(&now.plan, me))
+        else {
+            return Vec::new();
+        };
+        let is_offered = |plan: &Plan| {
+            plan.participants().iter().any(|one| *one.card.sign_pk().as_bytes() == mine)
+                && self.journal.events(plan.hash()).next().is_none()
+        };
+        self.known_plans().into_iter().filter(is_offered).collect()
+    }
+
     /// What happened in the ceremony that is going on.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {

@@ -53,3 +53,29 @@ fn results_but<'a>(results: &'a std::collections::BTreeMap<std::path::PathBuf, V
     let names = results.keys().map(|path| path.file_name().unwrap().to_str().unwrap());
     names.filter(|name| *name != one).collect()
 }
+
+#[test]
+fn a_second_plan_for_the_same_people_is_offered_and_not_taken_unasked() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2", "--title", "the first"]);
+    group.round(&[0, 0, 0]);
+    group.step("ann", &[], 0);
+    let first = std::fs::read(group.at("stick/the plan.bin")).unwrap();
+    std::fs::remove_file(group.at("stick/the plan.bin")).unwrap();
+    group.plan(&["--threshold", "2", "--title", "the second"]);
+    // One of other people is nobody's business here.
+    let mut others = Group::new(&["cat", "dan"], &[]);
+    others.plan(&["--threshold", "2", "--title", "the third"]);
+    std::fs::copy(others.at("stick/the plan.bin"), group.at("stick/third")).unwrap();
+    for _ in 0..2 {
+        let said = group.step("ann", &[], 0).stderr;
+        let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains("Another plan for you is here") && flat.contains("the second. To leave"), "{said}");
+        assert!(flat.contains("The ceremony is finished") && !flat.contains("the third"), "{said}");
+    }
+    // Once it is accepted, the one from before is not offered again.
+    group.run(&[&["plan", "accept", "ann", "stick/the plan.bin", "--confirm", &group.confirm][..], &VAULT].concat(), 0);
+    std::fs::write(group.at("stick/the first.bin"), first).unwrap();
+    let said = group.step("ann", &[], 0).stderr;
+    assert!(said.contains("wrote deal") && !said.contains("Another plan"), "{said}");
+}

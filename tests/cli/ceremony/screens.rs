@@ -1,6 +1,8 @@
 //! Screens at 80 columns, with as many people and as long names as a plan may have; and no question asked in vain.
 
+use super::consent::last_rows;
 use super::{Group, VAULT, card as card_of};
+use crate::terminal::Terminal;
 
 const NAMES: [&str; 13] = [
     "Ann of the northern office, whose label fills all that it may be",
@@ -199,4 +201,24 @@ fn bound_to(group: &Group, id: &str) -> Vec<u8> {
     let bind = ["identity", "bind", "ann", "--operator-id", id, "--network", "hoodi", "--key", "operator-12.pem"];
     group.run(&[&bind[..], &VAULT].concat(), 0);
     std::fs::read(card_of(&group.at("ann"))).unwrap()
+}
+
+#[test]
+fn the_owners_verdict_stands_last_with_what_was_compared_with_nothing() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    group.round(&[0, 0, 0]);
+    group.step("ann", &[], 0);
+    group.run(&["assemble", "stick", "--out", "output"], 0);
+    for (more, compared) in [("", false), (" --withdrawal 0x81592c3DE184A3E2c0DCB5a261BC107Bfa91f494", true)] {
+        let Some(terminal) = Terminal::sized(group.folder.path(), &format!("ceremony verify output{more}")) else {
+            return;
+        };
+        let screen = terminal.end(0);
+        let rows = last_rows(screen.split("exit 0").next().unwrap(), 23);
+        assert!(rows.contains(": VALID, 1 validator") && rows.contains("report.txt says"), "{rows}");
+        assert_eq!(rows.contains("nobody said whose the stake should be"), !compared, "{rows}");
+        assert_eq!(rows.contains("ok  stake belongs to 0x81592c3D"), compared, "{rows}");
+        assert!(rows.find("certificate words").is_none_or(|words| words < rows.find(": VALID").unwrap()), "{rows}");
+    }
 }

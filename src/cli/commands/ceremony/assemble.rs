@@ -77,8 +77,10 @@ pub(super) fn run(arguments: &AssembleArguments, printer: &Printer) -> Result<Ex
     }
     say(&format!("{BUNDLE} goes back to every participant; {PUBLIC_BUNDLE} may go to anybody."), printer);
     let nonce = arguments.nonce.map_or(String::new(), |nonce| format!(" --nonce {nonce}"));
-    printer.message(&format!("next: the owner runs dvkey ceremony verify {}{nonce}", arguments.out.display()));
-    printer.message("with --withdrawal, and what else the owner knows: it is compared");
+    let owner = if plan.ssv().is_some() { " --owner ADDRESS" } else { "" };
+    say("next: the owner compares the results with what the owner knows, not with what stands here:", printer);
+    let out = arguments.out.display();
+    printer.message(&format!("dvkey ceremony verify {out} --withdrawal ADDRESS{owner}{nonce}"));
     files.iter().for_each(|file| printer.result(&file.display().to_string()));
     Ok(Exit::Done)
 }
@@ -152,6 +154,13 @@ pub(super) fn verify(arguments: &VerifyArguments, printer: &Printer) -> Result<E
             certificate_words: words,
         });
     } else {
+        // The verdict stands last, where it is seen. All of the plan is shown, whether asked for or not: results of another
+        // ceremony with the same title differ in nothing else.
+        page(plan, false).iter().for_each(|line| printer.message(line));
+        show_words("certificate words", &words, printer);
+        let rest = "not checked, for this needs the chain: whether the keys are new there, the owner's next nonce, and the \
+                    operators' registered keys unless --operators gave them";
+        say(rest, printer);
         let verdict = if valid { tone(Tone::Good, "VALID") } else { tone(Tone::Bad, "NOT VALID") };
         let title = printable(&plan.parameters().title);
         let n = count(usize::from(plan.validators()), "validator");
@@ -167,13 +176,12 @@ pub(super) fn verify(arguments: &VerifyArguments, printer: &Printer) -> Result<E
                 printer.result(&format!("  {}  {line}", if position == 0 { mark.as_str() } else { "  " }));
             }
         }
-        // Whether asked for or not: results of another ceremony with the same title differ in nothing else.
-        page(plan, false).iter().for_each(|line| printer.message(line));
-        show_words("certificate words", &words, printer);
         explains_itself(plan).iter().for_each(|line| warn(line, printer));
-        let rest = "not checked, for this needs the chain: whether the keys are new there, the owner's next nonce, and the \
-                    operators' registered keys unless --operators gave them";
-        say(rest, printer);
+        if valid && arguments.withdrawal.is_none() {
+            let text = "nobody said whose the stake should be, so that was compared with nothing: --withdrawal ADDRESS, \
+                        and --owner, --network, --amount, --validators, --nonce";
+            warn(text, printer);
+        }
     }
     if valid {
         return Ok(Exit::Done);

@@ -58,7 +58,7 @@ pub(super) fn carry(
         copied.map_err(|failure| {
             let hint = format!(
                 "your work is done and kept, and the stick could not be written: copy what is in {} by hand, onto \
-                 another stick; or make room, and run it again",
+                 another stick; or make room, or take off its write protection, and run it again",
                 outbox.display()
             );
             Failure { hint: Some(hint), ..failure }

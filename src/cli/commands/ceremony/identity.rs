@@ -187,9 +187,9 @@ fn show_made(card: &Card, path: &Path, arguments: &IdentityNewArguments, printer
         printer.message("next: put the plan and all files of the ceremony into the inbox, then");
         printer.message(&format!("dvkey ceremony step {}", arguments.folder.display()));
     } else {
-        let next = "next: the card goes to the organizer; for an SSV cluster, bind it to your operator first: dvkey ceremony \
-                    identity bind --help";
-        say(next, printer);
+        say("next: the card goes to the organizer. For an SSV cluster, bind it to your operator first:", printer);
+        let folder = arguments.folder.display();
+        printer.message(&format!("dvkey ceremony identity bind {folder} --operator-id N --network NAME --key KEY"));
     }
     printer.result(&path.display().to_string());
 }
@@ -294,11 +294,11 @@ fn fold(
     }
     printer.message(&format!("{} the card is bound, and has new words", tone(Tone::Good, "done:")));
     show_card(&card, printer);
-    say(
-        "compare the RSA key with what was shown where it lives: whoever has it opens your share. Then this card goes to \
-         the organizer, instead of the one before",
-        printer,
-    );
+    if arguments.binding.is_some() {
+        let text = "compare the RSA key with what was shown where it lives: whoever has it opens your share.";
+        say(text, printer);
+    }
+    say("next: this card goes to the organizer, instead of the one before", printer);
     printer.result(&path.display().to_string());
     Ok(Exit::Done)
 }

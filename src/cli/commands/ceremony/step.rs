@@ -18,7 +18,7 @@ use crate::cli::exit::Exit;
 use crate::cli::report::{Failure, all_named, named};
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, printable};
-use crate::format::ceremony_file::CeremonyFile;
+use crate::format::ceremony_file::{CeremonyFile, short};
 use crate::store::read::{is_within, list_dir};
 use crate::workflow::ceremony::collection::Collection;
 use crate::workflow::ceremony::folder::{Folder, Imported, cards_in};
@@ -177,14 +177,24 @@ impl Run<'_> {
             self.folder.plans().iter().filter(|plan| Some(*plan) != current.as_ref()).map(Vec::len).collect()
         };
         if self.folder.collection().is_some() {
-            let others = waiting.len();
-            if others > 0 {
-                self.printer.detail(&format!("{} besides the accepted one", count(others, "other plan")));
+            for plan in self.folder.offered_plans() {
+                let (hash, title) = (short(plan.hash()), printable(&plan.parameters().title));
+                let now = self.plan().map(|plan| short(plan.hash())).unwrap_or_default();
+                say(
+                    &format!("Another plan for you is here, {hash}, {title}. To leave {now} for it, for good:"),
+                    self.printer,
+                );
+                let folder = self.arguments.folder.display();
+                self.printer.message(&format!("dvkey ceremony plan accept {folder} PLAN"));
             }
             return Ok(None);
         }
         if goal != Goal::Step {
-            return Err(failed(&CeremonyError::NoPlan).hint("accept a plan first: dvkey ceremony plan accept FOLDER"));
+            let headline =
+                if waiting.is_empty() { "no plan is here" } else { "the plan that is here was not accepted" };
+            let folder = self.arguments.folder.display();
+            return Err(Failure::new(Code::CeremonyPlan, headline)
+                .hint(format!("the plan comes first: dvkey ceremony step {folder} shows it, and asks")));
         }
         if waiting.is_empty() {
             return Ok(Some(Ending::NoPlan));
@@ -478,6 +488,11 @@ impl Run<'_> {
         for line in folded("", &text) {
             self.printer.message(&line);
         }
+        if matches!(ending, Ending::Done("finished")) {
+            // What is copied into a terminal stands on one line.
+            let folder = self.arguments.folder.display();
+            self.printer.message(&format!("next: dvkey ceremony assemble {folder} --out output"));
+        }
         let waits = matches!(ending, Ending::NoPlan | Ending::Waiting(..));
         Ok(if waits && (goal != Goal::Step || !self.did) { Exit::Unfinished } else { Exit::Done })
     }
@@ -491,7 +506,7 @@ impl Run<'_> {
     fn carry(&self) -> String {
         match self.carried() {
             text if text.is_empty() => text,
-            text => text + "; bring back what they have.",
+            text => text + "; bring back what they have, and run this again.",
         }
     }
 
@@ -507,7 +522,6 @@ impl Run<'_> {
     }
 
     fn last_words(&self) -> String {
-        let folder = self.arguments.folder.display();
         let sealed = self.plan().is_some_and(finish::is_sealed);
         let keep = match sealed {
             true => "Your share is sealed to your operator's key; keep the vault or its words.",
@@ -516,8 +530,8 @@ impl Run<'_> {
         // Whoever certifies last is done before the others know of it.
         let others = if self.did { self.carried() + ", who may need it. " } else { String::new() };
         format!(
-            "The ceremony is finished: everybody certified, and all of it was verified. {keep} {others}Anybody makes the \
-             results: dvkey ceremony assemble {folder} --out output"
+            "The ceremony is finished: everybody certified, and all of it was verified. {keep} {others}Anybody may \
+             make the results."
         )
     }
 }
