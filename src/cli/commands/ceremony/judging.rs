@@ -150,7 +150,8 @@ pub(super) fn compare(arguments: &CompareArguments, printer: &Printer) -> Result
     // The plan may be in one of the two only.
     let plan = match chosen_plan(first, &arguments.which) {
         Ok(plan) => plan,
-        Err(_) => chosen_plan(second, &arguments.which)?,
+        Err(_) => chosen_plan(second, &arguments.which)
+            .inspect_err(|_| [first, second].iter().for_each(|found| show_aside(&found.aside, printer)))?,
     };
     let of_plan = |path: &PathBuf| -> Result<Collection, Failure> {
         let found = gathered_of(std::slice::from_ref(path), &plan)?;
