@@ -128,8 +128,9 @@ impl Printer {
         }
         let text = line.trim_start();
         let indent = line.get(..line.len() - text.len()).unwrap_or_default();
-        // In a table, blanks have a meaning.
-        match stderr_width().filter(|width| line.chars().count() > *width && !text.contains("  ")) {
+        // In a table blanks have a meaning, and a command is copied as it stands.
+        let stays = text.contains("  ") || text.strip_prefix("next: ").unwrap_or(text).starts_with("dvkey ");
+        match stderr_width().filter(|width| line.chars().count() > *width && !stays) {
             Some(width) => folded(indent, text, width).iter().for_each(|line| self.say(line)),
             None => self.say(line),
         }

@@ -1,6 +1,8 @@
 //! Somebody signs any number of files beside the right one, and they come first: what everybody certified is found all the
 //! same, by whoever looks, in whatever order files came.
 
+use std::path::PathBuf;
+
 use dvkey_ceremony::agdkg::identity::Identity;
 use dvkey_ceremony::testing::forge;
 
@@ -157,6 +159,15 @@ fn any_number_of_false_deals_that_come_first_hides_none_that_everybody_certified
         // Nothing is on the way any more, and the folder has all by itself.
         group.run(&[&["step", name][..], &VAULT].concat(), 0);
     }
+    // Each has noted which deals these are, for the day on which there are more of them than can be tried.
+    let noted = ["ann", "ben", "cat", "laptop"].map(|name| {
+        let files = tree(&group.at(&format!("{name}/files")));
+        let note = |path: &&PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("certified-deals-");
+        let path = files.keys().find(note).unwrap_or_else(|| panic!("{name} noted nothing"));
+        String::from_utf8(files[path].clone()).unwrap()
+    });
+    assert_eq!(noted[0].lines().map(|line| line.split_once(' ').unwrap().0).collect::<Vec<_>>(), ["1", "2", "3"]);
+    assert!(noted.iter().all(|note| *note == noted[0]), "{noted:?}");
     gives_everything(&group, "stick", "stick");
     gives_everything(&group, "ben", "ben");
     let said = group.run(&["audit", "stick", "--json"], 0).last_object();

@@ -222,3 +222,13 @@ fn the_owners_verdict_stands_last_with_what_was_compared_with_nothing() {
         assert!(rows.find("certificate words").is_none_or(|words| words < rows.find(": VALID").unwrap()), "{rows}");
     }
 }
+
+#[test]
+fn a_command_to_be_copied_stands_on_one_line_however_long_it_is() {
+    let folder = super::quick_folder();
+    let out = "rehearsal-of-the-ceremony-on-the-first-of-december-two-thousand-and-twenty-six";
+    let arguments = format!("ceremony rehearse --participants 3 --validators 1 --network hoodi --out {out}");
+    let Some(terminal) = Terminal::sized(folder.path(), &arguments) else { return };
+    let screen = terminal.end(0);
+    assert!(screen.contains(&format!("dvkey ceremony verify {out}/output")), "{screen}");
+}
