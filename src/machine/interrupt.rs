@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rustix::termios::{OptionalActions, SpecialCodeIndex, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr};
 use signal_hook::SigId;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use thiserror::Error;
 
 /// The exit status of an interrupted process.
@@ -275,6 +275,9 @@ pub fn install(on_interrupt: impl Fn(Interrupt, &[PathBuf]) + Send + 'static) ->
         let wake = signal_hook::low_level::pipe::register(signal, wakes.try_clone()?)?;
         guard.actions.push((signal, wake));
     }
+    // A file that outgrows the user's limit is an error of the write, which cleans up behind itself.
+    let heard = signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+    guard.actions.push((SIGXFSZ, heard));
     Ok(guard)
 }
 

@@ -290,11 +290,12 @@ pub struct Log {
 }
 
 impl Log {
-    /// Cuts off what stands behind the last line feed: the rest of a line that a killed run, or a full disk, left.
+    /// Cuts off what stands behind the last line feed: the rest of a line that a killed run, or a full disk, left. Returns
+    /// how many bytes that were.
     ///
     /// # Errors
     /// [`WriteError::LongUnfinished`] beyond [`MAX_UNFINISHED`]; otherwise as the system reports it.
-    pub fn drop_unfinished_line(&mut self) -> Result<(), WriteError> {
+    pub fn drop_unfinished_line(&mut self) -> Result<u64, WriteError> {
         let failed = |error| WriteError::from_io(&self.path, error);
         let length = self.file.seek(SeekFrom::End(0)).map_err(failed)?;
         let mut end = length;
@@ -319,7 +320,10 @@ impl Log {
         if length - keep > MAX_UNFINISHED {
             return Err(WriteError::LongUnfinished { path: self.path.clone(), limit: MAX_UNFINISHED });
         }
-        if keep < length { self.file.set_len(keep).map_err(failed) } else { Ok(()) }
+        if keep < length {
+            self.file.set_len(keep).map_err(failed)?;
+        }
+        Ok(length - keep)
     }
 
     /// Appends whole lines and makes them durable. Interrupts wait meanwhile.

@@ -14,7 +14,7 @@ use crate::workflow::batch::merge::MergeError;
 use crate::workflow::batch::others::Shared;
 use crate::workflow::batch::plan::{PlanError, Problem};
 use crate::workflow::batch::run::{RowProblem, RunError};
-use crate::workflow::batch::shard::ShardError;
+use crate::workflow::batch::shard::{RESULTS, ShardError};
 use crate::workflow::batch::status::StatusError;
 use crate::workflow::batch::{LoadError, WritePlanError};
 use crate::workflow::verify::check::{Check, Reason};
@@ -92,6 +92,13 @@ impl Failure {
         match error {
             RunError::Plan(error) => Self::batch_load(error),
             RunError::Shard(error) => Self::batch_work(error),
+            RunError::LostJournal(folder) => Self::new(Code::BatchJournal, error.to_string())
+                .cause("it may have said that another plan has these rows; and done again, they get other shares")
+                .hint(format!(
+                    "put the journal back; or, if nothing of these rows was registered and no other plan was made of them, \
+                     move the results away, which are in {}, and run again",
+                    folder.join(RESULTS).display()
+                )),
             RunError::Write(error) => {
                 let failure = Self::write(error);
                 match failure.code {

@@ -1,12 +1,12 @@
 //! Closes gaps by decision: a new plan for the rows that are not registered yet, without those that were refused.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dvkey_ceremony::{Address, Nonce};
 
 use super::plan::Hole;
-use super::shard::{AllWork, RowState, ShardError, Wanted, shard_named};
+use super::shard::{AllWork, RowState, ShardError, TAKEN, Wanted, around, shard_named};
 use super::status::{State, state};
 use super::writer::{PlanWriter, WritePlanError};
 use super::{LoadError, LoadedPlan, RowsByPlace, Shard};
@@ -15,7 +15,7 @@ use crate::format::journal::{self, Entry, Superseded};
 use crate::format::network::Network;
 use crate::format::plan::{Header, Row};
 use crate::store::atomic::Staged;
-use crate::store::read::exists;
+use crate::store::read::{exists, identity};
 use crate::store::work_dir::{Lock, Log, WorkDir};
 use crate::store::write_error::WriteError;
 
@@ -93,9 +93,9 @@ pub enum CompactError {
     },
     /// Rows that no merge has written would count as registered, and nobody has confirmed it.
     #[error(
-        "nonces {} to {} of {owner} on {network} would count as registered, and no merge of this plan writes them",
-        gap,
-        last
+        "{} of {owner} on {network} would count as registered, and no merge of this plan writes {}",
+        if gap == last { format!("nonce {gap}") } else { format!("nonces {gap} to {last}") },
+        if gap == last { "it" } else { "them" }
     )]
     NotMerged {
         /// The network.
@@ -167,7 +167,17 @@ fn in_words(shards: &[Shard]) -> String {
 }
 
 /// The journals of an old plan, each locked, to be told that a new one has its rows.
-pub struct OldJournals(Vec<(PathBuf, Log, Lock)>);
+pub struct OldJournals {
+    shards: Vec<OldShard>,
+    /// The folders around them, in which no shard is begun meanwhile.
+    around: Vec<(WorkDir, Lock)>,
+}
+
+struct OldShard {
+    dir: WorkDir,
+    journal: Log,
+    lock: Lock,
+}
 
 /// How often the work is read again while shards of it are being begun.
 const TRIES: usize = 10;
@@ -193,17 +203,13 @@ impl OldJournals {
     /// # Errors
     /// [`JournalsError`].
     pub fn open(work: &[PathBuf], plan: &LoadedPlan) -> Result<(Self, AllWork), JournalsError> {
-        let open = |folder: &PathBuf| {
-            let dir = WorkDir::open(folder)?;
-            let lock = dir.lock()?;
-            Ok((folder.clone(), dir.log(journal::FILE_NAME)?, lock))
-        };
         for _ in 0..TRIES {
             let found = AllWork::read(work, plan)?;
-            let locked = Self(found.folders.iter().map(open).collect::<Result<_, WriteError>>()?);
+            let around = lock_around(&found.folders)?;
+            let shards = found.folders.iter().map(|folder| OldShard::open(folder)).collect::<Result<_, _>>()?;
             let all = AllWork::read(work, plan)?;
             if all.folders == found.folders {
-                return Ok((locked, all));
+                return Ok((Self { shards, around }, all));
             }
         }
         Err(JournalsError::Busy)
@@ -212,7 +218,7 @@ impl OldJournals {
     /// Whether the system keeps runs out of all of them. Some network file systems have no locks.
     #[must_use]
     pub fn are_locked(&self) -> bool {
-        self.0.iter().all(|(_, _, lock)| lock.is_held())
+        self.shards.iter().all(|shard| shard.lock.is_held()) && self.around.iter().all(|(_, lock)| lock.is_held())
     }
 
     /// Writes into each what the new plan has taken. To be done before the new plan is seen by anybody: without it, both
@@ -231,17 +237,52 @@ impl OldJournals {
             let rows = Superseded { network: *network, owner: *owner, from: *next, by: compacted.hash };
             lines += &Entry::Superseded { rows, at: compacted.created_at.clone() }.to_line()?;
         }
-        for (folder, log, _) in &mut self.0 {
-            log.drop_unfinished_line()?;
+        let opened = |(shard, of)| Entry::Opened { plan: plan.hash, shard, of }.to_line();
+        // In a list of its own, a line that names the plan says whose rows were taken, and not which shard it is.
+        let list = opened((1, 1))? + &lines;
+        for dir in self.around.iter().map(|(dir, _)| dir).chain(self.shards.iter().map(|shard| &shard.dir)) {
+            let mut taken = dir.log(TAKEN)?;
+            taken.drop_unfinished_line()?;
+            taken.append(list.as_bytes())?;
+        }
+        for OldShard { dir, journal, .. } in &mut self.shards {
+            journal.drop_unfinished_line()?;
             // A journal that is new says whose it is first: otherwise its lines would never be relied on.
-            if let Some((shard, of)) = work.unopened.contains(folder).then(|| shard_named(folder)).flatten() {
-                log.append(Entry::Opened { plan: plan.hash, shard, of }.to_line()?.as_bytes())?;
+            let is_new = work.unopened.iter().any(|folder| folder == dir.path());
+            if let Some(shard) = is_new.then(|| shard_named(dir.path())).flatten() {
+                journal.append(opened(shard)?.as_bytes())?;
             }
             // Twice: one line that is damaged later does not give the rows back to the old plan.
-            log.append(lines.repeat(2).as_bytes())?;
+            journal.append(lines.repeat(2).as_bytes())?;
         }
         Ok(())
     }
+}
+
+impl OldShard {
+    fn open(folder: &Path) -> Result<Self, WriteError> {
+        let dir = WorkDir::open(folder)?;
+        let lock = dir.lock()?;
+        Ok(Self { journal: dir.log(journal::FILE_NAME)?, dir, lock })
+    }
+}
+
+/// Locks the folders around those of the shards, each once. One that may not be written to is left out: nobody begins a
+/// shard in it either.
+fn lock_around(folders: &[PathBuf]) -> Result<Vec<(WorkDir, Lock)>, WriteError> {
+    let mut known = BTreeMap::new();
+    for around in folders.iter().filter_map(|folder| around(folder)) {
+        known.entry(identity(around)).or_insert(around);
+    }
+    let mut locked = Vec::with_capacity(known.len());
+    for around in known.into_values() {
+        let dir = WorkDir::open(around)?;
+        match dir.wait_for_lock(|| {}) {
+            Err(WriteError::PermissionDenied { .. } | WriteError::ReadOnly { .. }) => {}
+            lock => locked.push((dir, lock?)),
+        }
+    }
+    Ok(locked)
 }
 
 /// What is asked for.

@@ -9,7 +9,9 @@ use dvkey_ceremony::{Dealer, OwnerNonce, PublicKey};
 
 use super::finish::Finisher;
 use super::result::{GROUP, judge_read};
-use super::shard::{RESULTS, RowState, ShardError, Unclaimed, must_go_with, read_result, read_state, superseded_in};
+use super::shard::{
+    RESULTS, RowState, ShardError, Unclaimed, has_results, must_go_with, read_result, read_state, superseded_in,
+};
 use super::strangers::Strangers;
 use super::{LoadError, LoadedPlan, ResultProblem, Shard};
 use crate::crypto::digest::Sha256Digest;
@@ -76,8 +78,10 @@ pub trait RowPasswords: Sync {
 pub enum Event<'a> {
     /// The file system has no locks: nobody keeps a second run out.
     NoLock,
-    /// Another run begins a shard in the same folder, and is waited for.
+    /// Another run begins a shard in the same folder, or a new plan is being made, and is waited for.
     Waits,
+    /// So many bytes behind the last line of the journal were no line, and were cut off.
+    Cut(u64),
     /// A line of the journal is damaged.
     DamagedLine(u64),
     /// Lines of the journal do not say of which plan they are.
@@ -168,6 +172,9 @@ pub enum RunError {
     /// The folder of the shard cannot be used.
     #[error(transparent)]
     Shard(#[from] ShardError),
+    /// There are results, and no line of a journal that says of which plan.
+    #[error("{}: there are results, and their journal is lost", .0.display())]
+    LostJournal(PathBuf),
     /// Files that the plan was made from have changed.
     #[error("{} of the files that the plan was made from are not what they were", .0.len())]
     InputsChanged(Vec<(PathBuf, InputProblem)>),
@@ -226,6 +233,10 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
     let results = WorkDir::open(&folder.path().join(RESULTS))?;
     results.sweep();
     let state = read_state(folder.path(), plan.hash)?;
+    // Every run names its plan before it makes a result.
+    if state.opened.is_none() && state.unclaimed.is_none() && has_results(folder.path())? {
+        return Err(RunError::LostJournal(folder.path().to_path_buf()));
+    }
     for line in &state.damaged {
         (ports.events)(Event::DamagedLine(*line));
     }
@@ -233,6 +244,16 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
         (ports.events)(Event::Unclaimed(lines));
     }
     let mut done = keep(plan, request.shard, folder.path(), state.rows, ports)?;
+    must_be_unchanged(plan, request.shard, &done)?;
+
+    // Of two runs that begin at once and share the rows out differently, the second one sees the first one's journal; and
+    // nobody takes rows for another plan meanwhile.
+    let turn = match outer.wait_for_lock(|| (ports.events)(Event::Waits)) {
+        // A shard that was begun goes on in a folder of its own, whatever is around it.
+        Err(WriteError::PermissionDenied { .. } | WriteError::ReadOnly { .. }) if state.opened.is_some() => None,
+        turn => Some(turn?),
+    };
+    must_go_with(&request.work, plan.hash, request.shard)?;
     // A shard that was not begun when another plan took its rows has no line of that; those beside it have.
     let superseded = superseded_in(outer.path(), plan.hash)?;
     let (superseded_rows, taken) = taken(plan, request.shard, &superseded)?;
@@ -241,15 +262,11 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
     let (kept, superseded, rows) = (number(&done), number(&superseded_rows), request.shard.rows(plan.rows));
     // Nothing is left to do for either.
     done.extend(superseded_rows);
-    must_be_unchanged(plan, request.shard, &done)?;
-
-    // Of two runs that begin at once and share the rows out differently, the second one sees the first one's journal.
-    let turn = if state.opened.is_some() { None } else { Some(outer.wait_for_lock(|| (ports.events)(Event::Waits))?) };
-    if turn.is_some() {
-        must_go_with(&request.work, plan.hash, request.shard)?;
-    }
     let mut journal = folder.log(journal::FILE_NAME)?;
-    journal.drop_unfinished_line()?;
+    let cut = journal.drop_unfinished_line()?;
+    if cut > 0 {
+        (ports.events)(Event::Cut(cut));
+    }
     if state.opened.is_none() {
         let (shard, of) = (request.shard.number(), request.shard.of());
         journal.append(Entry::Opened { plan: plan.hash, shard, of }.to_line()?.as_bytes())?;

@@ -15,7 +15,12 @@ use crate::store::lines::Lines;
 use crate::store::read::{EntryKind, FileState, ReadError, Source, identity, list_dir, read_bounded};
 
 /// The folder of the results inside the folder of a shard.
-pub(super) const RESULTS: &str = "results";
+pub const RESULTS: &str = "results";
+
+/// Beside a journal, and in the folder around those of the shards: what other plans have taken, once more. Lines as in a
+/// journal, behind one that names the plan that had the rows. A journal that is lost, or torn at its end, does not give
+/// them back.
+pub(super) const TAKEN: &str = "taken";
 
 /// What a journal says about its shard.
 #[derive(Debug, Default)]
@@ -32,13 +37,8 @@ pub struct ShardState {
     pub unclaimed: Option<Unclaimed>,
     /// When the last entry was written.
     pub last: Option<String>,
-}
-
-impl ShardState {
-    /// Whether there is nothing in the journal, or no journal.
-    fn is_blank(&self) -> bool {
-        self.damaged.is_empty() && self.unclaimed.is_none() && self.superseded.is_empty() && self.rows.is_empty()
-    }
+    /// Whether nothing in the journal is about rows, or there is no journal.
+    pub is_blank: bool,
 }
 
 /// What a journal says about a row.
@@ -109,11 +109,53 @@ pub enum ShardError {
     },
 }
 
-/// Reads the journal of a shard's folder. No journal is an empty one.
+/// Reads the journal of a shard's folder, and what else says which rows were taken. No journal is an empty one.
 ///
 /// # Errors
 /// [`ShardError`].
 pub fn read_state(folder: &Path, plan: Sha256Digest) -> Result<ShardState, ShardError> {
+    let mut state = read_journal(folder, plan)?;
+    state.is_blank =
+        state.damaged.is_empty() && state.unclaimed.is_none() && state.superseded.is_empty() && state.rows.is_empty();
+    for place in std::iter::once(folder).chain(around(folder)) {
+        state.superseded.extend(read_taken(&place.join(TAKEN), plan)?);
+    }
+    Ok(state)
+}
+
+/// The folder around that of a shard, if it is one by its name.
+pub(super) fn around(folder: &Path) -> Option<&Path> {
+    shard_named(folder)?;
+    folder.parent().map(|around| if around.as_os_str().is_empty() { Path::new(".") } else { around })
+}
+
+/// What other plans have taken of this one. Lines that are damaged stand elsewhere, too.
+fn read_taken(path: &Path, plan: Sha256Digest) -> Result<Vec<(Superseded, String)>, ShardError> {
+    let mut taken = Vec::new();
+    let mut lines = match Lines::open_own(path, journal::MAX_LINE) {
+        Err(ReadError::NotFound { .. }) => return Ok(taken),
+        lines => lines?,
+    };
+    let mut is_own = true;
+    loop {
+        match lines.next_line() {
+            Ok(Some(line)) => match Entry::parse(line.bytes) {
+                Ok(Entry::Opened { plan: of, .. }) => is_own = of == plan,
+                Ok(Entry::Superseded { rows, at }) if is_own => taken.push((rows, at)),
+                _ => {}
+            },
+            Ok(None) => return Ok(taken),
+            Err(ReadError::TooLarge { .. }) => {
+                if !lines.skip_rest()? {
+                    return Ok(taken);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn read_journal(folder: &Path, plan: Sha256Digest) -> Result<ShardState, ShardError> {
     let mut state = ShardState::default();
     let mut lines = match Lines::open_own(&folder.join(journal::FILE_NAME), journal::MAX_LINE) {
         Ok(lines) => lines,
@@ -208,7 +250,7 @@ pub(super) fn superseded_in(work: &Path, plan: Sha256Digest) -> Result<Vec<(Supe
 }
 
 /// Whether results lie in the folder of a shard.
-fn has_results(folder: &Path) -> Result<bool, ShardError> {
+pub(super) fn has_results(folder: &Path) -> Result<bool, ShardError> {
     match list_dir(&folder.join(RESULTS)) {
         Ok(entries) => Ok(entries.iter().any(|entry| RowResult::is_file_name(&entry.name))),
         Err(ReadError::NotFound { .. } | ReadError::NotADirectory { .. }) => Ok(false),
@@ -355,7 +397,7 @@ impl AllWork {
             let journal = FileState::of(&folder.join(journal::FILE_NAME));
             let state = read_state(&folder, plan)?;
             if state.opened.is_none() {
-                match (has_results(&folder)?, state.is_blank()) {
+                match (has_results(&folder)?, state.is_blank) {
                     (true, _) => all.unopened.push(folder.clone()),
                     (false, true) => continue,
                     (false, false) => {}

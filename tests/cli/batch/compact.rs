@@ -90,6 +90,11 @@ fn owners_are_taken_one_by_one() {
     let assert = compact(&[&one, &two], "both").assert().code(1);
     let said = stderr(&assert);
     assert!(said.contains("code: batch.superseded ") && said.contains(&format!("the rows of {OWNER} on")), "{said}");
+    // Nor does it take the first one's place: that may be nowhere else.
+    let before = fs::read(folder.join("next/plan.jsonl")).unwrap();
+    let assert = compact(&[&two], "next").arg("--force").assert().code(1);
+    assert!(stderr(&assert).contains("has rows of this plan, and is not replaced"), "{}", stderr(&assert));
+    assert!(fs::read(folder.join("next/plan.jsonl")).unwrap() == before);
     compact(&[&two], "rest").assert().success();
     let rest = fs::read_to_string(folder.join("rest/plan.jsonl")).unwrap();
     assert_eq!(objects(&rest).iter().filter_map(|line| line["nonce"].as_u64()).collect::<Vec<_>>(), [1]);
@@ -273,6 +278,10 @@ fn a_lost_journal_counts_as_damage() {
     let folder = folder.path();
     compact(folder, 10, &["--out", "first"]).assert().success();
     let journal = folder.join("work/shard-1-of-1/journal");
+    // And all else that told of the new plan.
+    for list in ["work/taken", "work/shard-1-of-1/taken"] {
+        fs::remove_file(folder.join(list)).unwrap();
+    }
     for lost in [None, Some("")] {
         match lost {
             None => fs::remove_file(&journal).unwrap(),
@@ -335,4 +344,45 @@ fn a_shard_begun_later_knows_what_was_taken() {
     let assert = merge(folder, &again).assert();
     assert!(stderr(&assert.code(1)).contains("code: output.exists "));
     assert_eq!(fs::read(folder.join("plan.jsonl")).unwrap(), before);
+}
+
+/// Rows that another plan has taken stay taken, whatever becomes of the journal that said so.
+#[test]
+fn a_lost_journal_gives_no_rows_back() {
+    let folder = with_a_gap();
+    let folder = folder.path();
+    compact(folder, 8, &["--out", "next"]).assert().success();
+    let shard = folder.join("work/shard-1-of-1");
+    let journal = shard.join("journal");
+    let whole = fs::read_to_string(&journal).unwrap();
+    let row = |number: u32| fs::read(shard.join(format!("results/row-{number:06}.json"))).unwrap();
+    let (before, refused) = (row(5), "there are results, and their journal is lost");
+    for content in [None, Some(Vec::new()), Some(vec![0; 40_000])] {
+        fs::remove_file(&journal).unwrap();
+        if let Some(content) = &content {
+            fs::write(&journal, content).unwrap();
+        }
+        let said = stderr(&run(folder, &[]).assert().code(1));
+        assert!(said.contains("code: batch.journal ") && said.contains(refused), "{said}");
+        fs::write(&journal, "").unwrap();
+        assert_eq!(row(5), before);
+    }
+    // As its last page is after a power failure: the lines that told of the new plan are gone.
+    let torn = whole.find("{\"superseded\"").map(|at| &whole[..at - 17]).unwrap();
+    fs::write(&journal, [torn.as_bytes(), &[0; 500]].concat()).unwrap();
+    let said = stderr(&run(folder, &[]).assert().code(1));
+    assert!(said.contains("500 bytes that are no line") && said.contains("code: batch.superseded "), "{said}");
+    let said = stderr(&merge(folder, &["--out", "again", "--work", "work"]).assert().code(1));
+    assert!(said.contains("code: batch.superseded "), "{said}");
+    // The same where the shard's folder was lost, or the work folder's own list.
+    for lost in ["work/shard-1-of-1/taken", "work/taken"] {
+        let aside = folder.join("aside");
+        fs::rename(folder.join(lost), &aside).unwrap();
+        let status = batch(folder, &["status", "plan.jsonl", "--work", "work"]).assert().code(1);
+        assert!(stdout(&status).contains("1 done, 0 pending, 0 refused, 7 superseded"), "{}", stdout(&status));
+        fs::rename(&aside, folder.join(lost)).unwrap();
+    }
+    fs::remove_dir_all(&shard).unwrap();
+    let said = stderr(&run(folder, &[]).assert().code(1));
+    assert!(said.contains("code: batch.superseded "), "{said}");
 }

@@ -143,6 +143,18 @@ fn a_service_onboards_a_folder() {
     assert_eq!((status.len(), status.last().unwrap()["done"].as_u64()), (13, Some(11)));
     let metrics = std::fs::read_to_string(folder.join("m.prom")).unwrap();
     assert!(metrics.contains("operators=\"12,34,56,78\",state=\"done\"} 11\n"), "{metrics}");
+    // The next scrape takes its place, and that of nothing else.
+    let scrape = |to: &str| batch(folder, &["status", "plan.jsonl", "--work", "work", "--metrics", to]).assert();
+    scrape("m.prom").success();
+    std::os::unix::fs::symlink("m.prom", folder.join("link")).unwrap();
+    for taken in ["ks/keystore-1.json", "plan.jsonl", "work/shard-1-of-1/journal", "link"] {
+        let before = std::fs::read(folder.join(taken)).unwrap();
+        let said = stderr(&scrape(taken).code(1));
+        assert!(said.contains("code: output.exists ") && said.contains("is no file of metrics"), "{said}");
+        assert_eq!(std::fs::read(folder.join(taken)).unwrap(), before, "{taken}");
+    }
+    assert!(folder.join("link").is_symlink());
+    assert!(stdout(&scrape("-")).contains(metrics.lines().nth(2).unwrap()));
 
     merge(folder, &["--out", "merged"]).assert().success();
     let expected: Vec<_> = (1..=11).map(|number| (6 + u64::from(number), public_key(number))).collect();

@@ -14,6 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, ids, nonces, printable};
+use crate::crypto::digest::Sha256Digest;
 use crate::store::atomic::Mode;
 use crate::store::output_dir::OutputDir;
 use crate::store::read::{digest_of, length, way_between};
@@ -262,6 +263,18 @@ fn parse_next(text: &str, name: &str) -> Result<NextNonce, Failure> {
     Ok(NextNonce { network, owner: parse_owner(owner)?, nonce: parse_nonce(nonce)? })
 }
 
+/// Refuses to replace a plan that has taken rows of this one, perhaps the only copy of it. The nonces are its own for good.
+fn must_not_be_lost(path: &Path, work: &AllWork, new: Sha256Digest) -> Result<(), Failure> {
+    let Some(there) = LoadedPlan::load(path, None).ok().map(|there| there.hash).filter(|there| *there != new) else {
+        return Ok(());
+    };
+    if work.superseded.iter().all(|taken| taken.by != there) {
+        return Ok(());
+    }
+    let headline = format!("{}: has rows of this plan, and is not replaced by another one", path.display());
+    Err(Failure::new(Code::OutputExists, headline).hint("name another folder with --out"))
+}
+
 fn make_new_plan(
     arguments: &MergeArguments,
     plan: &LoadedPlan,
@@ -292,6 +305,7 @@ fn make_new_plan(
     }
     let compacted = compact(plan, &work, asked, (created_at, base.to_owned()), &mut staged)
         .map_err(|error| Failure::batch_compact(&error))?;
+    must_not_be_lost(&path, &work, compacted.hash)?;
     journals.supersede(plan, &work, &compacted).map_err(|error| Failure::batch_half_taken(&error))?;
     output.publish(vec![staged]).map_err(|error| Failure::batch_half_taken(&error.into()))?;
     show_new_plan(plan, &compacted, &path, printer);

@@ -16,7 +16,7 @@ use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::printer::Printer;
-use crate::cli::ui::words::count;
+use crate::cli::ui::words::{count, printable};
 use crate::format::journal::Superseded;
 use crate::machine::password::Passwords as Opened;
 use crate::store::output_dir::OutputDir;
@@ -95,17 +95,19 @@ fn numbers(operators: &[OperatorId]) -> Vec<u64> {
 
 /// Lines of journals that cannot be relied on, and folders that were named twice.
 fn warn_of_work(work: &AllWork, printer: &Printer) {
+    // The names come from other machines.
+    let shown = |folder: &Path| printable(&folder.display().to_string());
     for (other, folder) in &work.same {
-        printer.warning(&format!("{}: the same folder as {}, which is read once", other.display(), folder.display()));
+        printer.warning(&format!("{}: the same folder as {}, which is read once", shown(other), shown(folder)));
     }
     for (folder, line) in &work.damaged {
-        printer.warning(&format!("{}: line {line} of the journal is damaged", folder.display()));
+        printer.warning(&format!("{}: line {line} of the journal is damaged", shown(folder)));
     }
     for folder in &work.unopened {
-        printer.warning(&format!("{}: there are results, and no journal says of which plan", folder.display()));
+        printer.warning(&format!("{}: there are results, and no journal says of which plan", shown(folder)));
     }
     for (folder, unclaimed) in &work.unclaimed {
-        printer.warning(&format!("{}: {}", folder.display(), unclaimed_in_words(*unclaimed)));
+        printer.warning(&format!("{}: {}", shown(folder), unclaimed_in_words(*unclaimed)));
     }
 }
 

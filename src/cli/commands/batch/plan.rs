@@ -16,7 +16,7 @@ use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, ids, nonces, printable};
 use crate::crypto::kdf::KdfLimits;
 use crate::store::atomic::Mode;
-use crate::store::read::way_between;
+use crate::store::read::{exists, way_between};
 use crate::workflow::batch::plan::{Group, Request, Summary, plan};
 
 #[derive(Serialize)]
@@ -143,8 +143,18 @@ fn show(summary: &Summary, out: &Path, printer: &Printer) {
     printer.message("Nothing was decrypted. The plan never changes: neither may what it names.");
 }
 
-/// What is left alone, by kind: a folder with a password beside every keystore has as many of one kind.
+/// What is left alone, by kind. A folder with a password beside every keystore has as many of these, among which nothing
+/// else is to be lost.
 fn show_strays(strays: &[(PathBuf, &'static str)], most: usize, printer: &Printer) {
+    let is_beside = |path: &Path| {
+        let text = path.extension().is_some_and(|end| end == "txt");
+        text && (exists(&path.with_extension("json")) || exists(&path.with_extension("")))
+    };
+    let (beside, strays): (Vec<_>, Vec<_>) = strays.iter().partition(|(path, _)| is_beside(path));
+    if !beside.is_empty() {
+        let texts = count(beside.len(), "text");
+        printer.message(&format!("  left alone: {texts} beside a file of the same name, as passwords are kept"));
+    }
     let mut kinds: BTreeMap<&str, Vec<&Path>> = BTreeMap::new();
     for (path, what) in strays {
         kinds.entry(what).or_default().push(path);

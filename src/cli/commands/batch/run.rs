@@ -140,9 +140,17 @@ impl Shown<'_> {
             Event::NoLock => printer.warning(
                 "this file system has no locks: make sure that no other run does the same shard in this folder",
             ),
-            Event::Waits => printer.message("waiting for another run, which is about to begin a shard in this folder"),
+            Event::Waits => {
+                printer.warning("another run, or a merge that makes a new plan, has the work folder; waiting for it");
+            }
+            Event::Cut(bytes) => printer.warning(&format!(
+                "the journal ended in {} that are no line, as an interrupted write leaves them, and were cut off; rows \
+                 that they were about are done again",
+                count(usize::try_from(*bytes).unwrap_or(usize::MAX), "byte")
+            )),
             Event::DamagedLine(line) => {
-                printer.warning(&format!("line {line} of the journal is damaged; what it said is done again"));
+                printer
+                    .warning(&format!("line {line} of the journal is damaged; a row that it was about is done again"));
             }
             Event::Unclaimed(lines) => printer.warning(&unclaimed_in_words(*lines)),
             Event::Redo { row, problem } => {
@@ -150,7 +158,7 @@ impl Shown<'_> {
             }
             Event::SetAside { row, path } => printer.warning(&format!(
                 "where the result of row {row} belongs was something other than a file; it is {} now",
-                path.display()
+                printable(&path.display().to_string())
             )),
             Event::Begin { kept, left } => {
                 printer.object(&JsonBegin {
@@ -214,7 +222,7 @@ impl Shown<'_> {
 }
 
 /// A reason with its keystore, named once.
-fn once(keystore: &str, reason: &str) -> String {
+pub(super) fn once(keystore: &str, reason: &str) -> String {
     if reason.contains(keystore) { reason.to_owned() } else { format!("{keystore}: {reason}") }
 }
 

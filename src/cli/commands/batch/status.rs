@@ -6,13 +6,16 @@ use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 
+use super::run::once;
 use super::{SCHEMA, SHOWN, ending, load, numbers, place_for, warn_of_superseded, warn_of_work};
 use crate::cli::args::StatusArguments;
+use crate::cli::codes::Code;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::{count, ids, printable};
 use crate::store::atomic::Mode;
+use crate::store::read::{FileState, ReadError, Source, read_head};
 use crate::workflow::batch::LoadedPlan;
 use crate::workflow::batch::shard::AllWork;
 use crate::workflow::batch::status::{Counts, State, Status, status};
@@ -82,7 +85,7 @@ pub(super) fn run(arguments: &StatusArguments, printer: &Printer) -> Result<Exit
             listed += 1;
             if !printer.json() && (listed <= SHOWN || printer.verbose()) {
                 let what = code.map_or_else(|| "to be done again".to_owned(), |code| format!("{name} ({code})"));
-                let text = printable(&format!("{}: {reason}", row.keystore));
+                let text = printable(&once(&row.keystore, reason));
                 printer.result(&format!("row {}, nonce {} of {}, {what}: {text}", row.row, row.nonce, row.owner));
             }
         }
@@ -107,7 +110,7 @@ pub(super) fn run(arguments: &StatusArguments, printer: &Printer) -> Result<Exit
     }
     show(&plan, &work, &found, printer);
     if let Some(path) = &arguments.metrics {
-        write_metrics(path, &plan, &found)?;
+        write_metrics(path, &plan, &found, printer)?;
     }
     ending(found.all, &count(whole(plan.rows), "row"), &work.superseded)
 }
@@ -164,11 +167,29 @@ fn in_words(counts: Counts) -> String {
     format!("{done} done, {pending} pending, {refused} refused{taken}")
 }
 
+/// How a file of metrics begins.
+const FIRST_METRIC: &str = "# HELP dvkey_batch_rows";
+
+/// Every scrape replaces the file of the one before, and nothing else: a keystore, a plan or a link stays what it is.
+fn must_be_metrics(path: &Path) -> Result<(), Failure> {
+    let head = match read_head(&Source::File(path.to_path_buf()), 64) {
+        Err(ReadError::NotFound { .. }) => return Ok(()),
+        Err(error) => return Err(Failure::read(Code::FileUnreadable, &error)),
+        Ok(head) => head,
+    };
+    let is_ours = head.is_empty() || head.starts_with(FIRST_METRIC.as_bytes());
+    if is_ours && FileState::of(path).is_some() {
+        return Ok(());
+    }
+    let headline = format!("{}: is no file of metrics, and is not replaced", path.display());
+    Err(Failure::new(Code::OutputExists, headline).hint("give --metrics a name of its own, or - for standard output"))
+}
+
 /// The text format of Prometheus, for the collector of text files of its node exporter.
-fn write_metrics(path: &Path, plan: &LoadedPlan, found: &Status) -> Result<(), Failure> {
+fn write_metrics(path: &Path, plan: &LoadedPlan, found: &Status, printer: &Printer) -> Result<(), Failure> {
     let hash = plan.hash.to_string();
     let short = hash.get(..16).unwrap_or_default();
-    let mut text = String::from("# HELP dvkey_batch_rows Rows of a batch by state.\n# TYPE dvkey_batch_rows gauge\n");
+    let mut text = format!("{FIRST_METRIC} Rows of a batch by state.\n# TYPE dvkey_batch_rows gauge\n");
     for ((network, owner, operators), counts) in &found.groups {
         let operators = operators.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let Counts { done, pending, refused, superseded } = *counts;
@@ -190,6 +211,11 @@ fn write_metrics(path: &Path, plan: &LoadedPlan, found: &Status) -> Result<(), F
                  # TYPE dvkey_batch_last_entry_timestamp_seconds gauge\n";
         let _ = writeln!(text, "dvkey_batch_last_entry_timestamp_seconds{{plan=\"{short}\"}} {}", last.as_secs());
     }
+    if path == Path::new("-") {
+        text.lines().for_each(|line| printer.result(line));
+        return Ok(());
+    }
+    must_be_metrics(path)?;
     let (output, name) = place_for(path, true)?;
     let failed = |error| Failure::write(&error);
     let staged = output.stage(name, text.as_bytes(), Mode::Public).map_err(failed)?;
