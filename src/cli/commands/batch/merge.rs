@@ -113,8 +113,10 @@ pub(super) fn run(arguments: &MergeArguments, printer: &Printer) -> Result<Exit,
     warn_of_superseded(&merged.superseded, printer);
     show_gaps(&merged, printer);
     if !printer.json() && !merged.files.is_empty() {
-        printer.message("next: register each file's validators in their order, the files of an owner by nonce,");
-        printer.message("and nothing else of this owner in between");
+        printer.message(
+            "next: register each file's validators in their order, the files of an owner by nonce, and nothing else of \
+             this owner in between",
+        );
     }
     let rows = count(usize::try_from(plan.rows).unwrap_or(usize::MAX), "row");
     let ended = ending(merged.counts, &rows, &merged.superseded);
@@ -329,9 +331,11 @@ fn show_new_plan(plan: &LoadedPlan, compacted: &Compacted, path: &Path, printer:
     }
     printer.message(&format!("  hash {}", compacted.hash));
     printer.result(&path.display().to_string());
-    printer.message("next: `dvkey batch run` with the new plan and a new --work: the rows are signed anew, and their");
-    printer.message("keys and passwords are needed again. Merge nothing more of these owners from the old plan,");
-    printer.message("and register nothing from files that were merged before, from these nonces on.");
+    printer.message(
+        "next: `dvkey batch run` with the new plan and a new --work: the rows are signed anew, and their keys and \
+         passwords are needed again. Merge nothing more of these owners from the old plan, and register nothing from \
+         files that were merged before, from these nonces on.",
+    );
 }
 
 fn show_renumbered(owner: &Renumbered, printer: &Printer) {
