@@ -23,8 +23,13 @@ pub const MOST_DEALS_OF_ONE: usize = 4;
 /// two deals of each of k senders there are 2^k choices, beside which others may tell the right one.
 pub const MOST_TRIED: u32 = 1 << 20;
 
-/// The same for each set of deals that somebody told.
+/// The same for each set of deals that somebody told and that has not just one of each sender; and of so many such sets.
 const MOST_TRIED_OF_TOLD: u32 = 1 << 10;
+const MOST_PARTS: usize = 1000;
+
+/// So many certify files of one author for one transcript are verified: its author may sign any number of them, and each
+/// costs a thousandth of a second and more.
+const MOST_FILES_TRIED: usize = 1024;
 
 /// So many transcripts that every participant certified are looked at. An honest one certifies one only.
 const MOST_TRANSCRIPTS: usize = 16;
@@ -97,6 +102,17 @@ pub fn settle(plan: &Plan, offer: &Offer<'_>, seed: &[u8; 32], rsa: &dyn Operato
         Search { left: most, each }.all(plan, rows);
         choices.len() == complete.len()
     };
+    let at_hand: BTreeSet<_> = rows.values().flatten().copied().collect();
+    // One deal of each sender, all at hand: what it makes is known with one hash, however many others there are.
+    let whole = |told: &Told| -> Option<Rows> {
+        let one = |(sender, hashes): (&Identifier, &BTreeSet<[u8; 32]>)| {
+            let hash = hashes.first().filter(|hash| hashes.len() == 1 && at_hand.contains(*hash))?;
+            Some((*sender, vec![*hash]))
+        };
+        told.iter().map(one).collect::<Option<Rows>>().filter(|one| one.len() == rows.len())
+    };
+    let (wholes, parts): (Vec<_>, Vec<_>) =
+        offer.told.iter().map(|told| (whole(told), told)).partition(|(whole, _)| whole.is_some());
     let narrow = |told: &Told| -> Rows {
         let row = |(sender, row): (&Identifier, &Vec<[u8; 32]>)| {
             let only: Vec<_> =
@@ -105,7 +121,9 @@ pub fn settle(plan: &Plan, offer: &Offer<'_>, seed: &[u8; 32], rsa: &dyn Operato
         };
         rows.iter().map(row).collect()
     };
-    if !offer.told.iter().any(|told| find(&narrow(told), MOST_TRIED_OF_TOLD)) {
+    let is_found = wholes.iter().filter_map(|(whole, _)| whole.as_ref()).any(|whole| find(whole, 1))
+        || parts.iter().take(MOST_PARTS).any(|(_, told)| find(&narrow(told), MOST_TRIED_OF_TOLD));
+    if !is_found {
         find(&rows, MOST_TRIED);
     }
     choices.into_iter().find_map(|(transcript, choice)| {
@@ -113,7 +131,11 @@ pub fn settle(plan: &Plan, offer: &Offer<'_>, seed: &[u8; 32], rsa: &dyn Operato
         for deal in offer.deals.iter().filter(|deal| chosen.contains(deal.hash())) {
             deals.insert((*deal).clone()).ok()?;
         }
-        let matches = |one: &&Precommit| deals.of(one.sender()).is_some_and(|deal| one.check(deal).is_ok());
+        // One of each sender, who may have signed the same any number of times.
+        let mut committed = BTreeSet::new();
+        let matches = |one: &&Precommit| {
+            deals.of(one.sender()).is_some_and(|deal| one.check(deal).is_ok()) && committed.insert(one.sender())
+        };
         let precommits: Vec<_> = offer.precommits.iter().filter(matches).cloned().collect();
         let outputs = deals.audit(plan, &precommits, seed).ok()?;
         let signed = Signed::new(plan, &outputs);
@@ -126,8 +148,8 @@ pub fn settle(plan: &Plan, offer: &Offer<'_>, seed: &[u8; 32], rsa: &dyn Operato
     })
 }
 
-/// Of an author's files for one transcript, the first that holds; where there is one only, that, which is verified with all
-/// the others'.
+/// Of an author's files for one transcript, the smallest that holds; where there is one only, that, which is verified with
+/// all the others'. Beyond [`MOST_FILES_TRIED`] those that came first count.
 fn one_that_holds<'a>(
     signed: &Signed<'_>,
     files: &[&'a SignedCertify],
@@ -136,7 +158,11 @@ fn one_that_holds<'a>(
 ) -> Option<&'a SignedCertify> {
     match files {
         [one] => Some(one),
-        several => several.iter().find(|file| file.verify_signed(signed, seed, rsa).is_ok()).copied(),
+        several => {
+            let mut several: Vec<_> = several.iter().take(MOST_FILES_TRIED).copied().collect();
+            several.sort_by_key(|file| file.as_bytes());
+            several.into_iter().find(|file| file.verify_signed(signed, seed, rsa).is_ok())
+        }
     }
 }
 

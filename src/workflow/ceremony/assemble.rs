@@ -100,21 +100,24 @@ pub fn results(collection: &Collection, nonce: Option<u64>) -> Result<Results, C
     Ok(Results { assembled, files, nonce })
 }
 
-/// What the certify files make, by one file of each author, so that everybody makes the same; by all of them, where that
-/// one does not hold throughout.
+/// What the certify files make, by one file of each author: the smallest that holds throughout, so that everybody who has the
+/// same files makes the same.
 pub(super) fn combine<'a>(
     collection: &'a Collection,
     outputs: Outputs,
     seed: &[u8; 32],
 ) -> Result<(Assembled, Vec<&'a SignedCertify>), Fault> {
-    let chosen = chosen(collection, &outputs);
+    let chosen = chosen(collection, &outputs, seed);
     let mut picked = Certifies::default();
     chosen.iter().for_each(|file| picked.insert((*file).clone()));
-    if let Ok(assembled) = assemble_outputs(&collection.plan, outputs.clone(), &picked, seed, &CeremonyRsa) {
-        return Ok((assembled, chosen));
+    match assemble_outputs(&collection.plan, outputs.clone(), &picked, seed, &CeremonyRsa) {
+        Ok(assembled) => Ok((assembled, chosen)),
+        // Of somebody no file holds. All of them together say what is wrong.
+        Err(fault) => {
+            let all = assemble_outputs(&collection.plan, outputs, &collection.certifies, seed, &CeremonyRsa);
+            Err(all.err().unwrap_or(fault))
+        }
     }
-    let assembled = assemble_outputs(&collection.plan, outputs, &collection.certifies, seed, &CeremonyRsa)?;
-    Ok((assembled, collection.certifies.iter().collect()))
 }
 
 /// Keyshares, deposit data and proofs: a function of the ceremony, byte for byte.
@@ -143,17 +146,18 @@ fn ended(collection: &Collection, fault: Fault) -> CeremonyError {
     if end.evidence.is_empty() { fault.into() } else { CeremonyError::Ended(Box::new(end)) }
 }
 
-/// One certify file of each participant. Where one wrote several, the one whose statement holds and that is smallest, so
-/// that everybody chooses the same.
-fn chosen<'a>(collection: &'a Collection, outputs: &Outputs) -> Vec<&'a SignedCertify> {
+/// One certify file of each participant. Where one wrote several, the smallest that holds.
+fn chosen<'a>(collection: &'a Collection, outputs: &Outputs, seed: &[u8; 32]) -> Vec<&'a SignedCertify> {
     let plan = &collection.plan;
-    collection
-        .ids()
-        .filter_map(|id| {
-            let of_one = collection.certifies.iter().filter(|one| one.sender() == id);
-            of_one.filter(|one| one.open(plan, outputs).is_ok()).min_by_key(|one| one.as_bytes().to_vec())
-        })
-        .collect()
+    let of_one = |id| -> Option<&'a SignedCertify> {
+        let opens = |one: &&SignedCertify| one.sender() == id && one.open(plan, outputs).is_ok();
+        let mut files: Vec<_> = collection.certifies.iter().filter(opens).collect();
+        if files.len() > 1 {
+            files.retain(|one| one.verify(plan, outputs, seed, &CeremonyRsa).is_ok());
+        }
+        files.into_iter().min_by_key(|one| one.as_bytes())
+    };
+    collection.ids().filter_map(of_one).collect()
 }
 
 pub(super) fn pick_nonce(plan: &Plan, asked: Option<u64>) -> Result<Option<u64>, CeremonyError> {

@@ -301,7 +301,10 @@ impl Gathered {
                 told.entry(sender).or_default().insert(hash);
             }
         }
-        if told.len() > 1 && self.told.len() < MOST_TOLD {
+        // A set with one deal of each is always told: junk beside it must not keep it from being tried.
+        let n = self.plan.as_ref().map_or(0, |plan| plan.participants().len());
+        let is_whole = told.len() == n && told.values().all(|hashes| hashes.len() == 1);
+        if is_whole || (told.len() > 1 && self.told.len() < MOST_TOLD) {
             self.told.push(told);
         }
         Ok(())

@@ -2,9 +2,10 @@
 
 use super::id;
 use crate::agdkg::bundle;
-use crate::agdkg::certify::{SignedCertify, certificate_hash};
+use crate::agdkg::certify::{Certifies, SignedCertify, certificate_hash};
 use crate::agdkg::choice::{Offer, Settled, Told, settle};
 use crate::agdkg::deal::SignedDeal;
+use crate::agdkg::outputs::assemble_outputs;
 use crate::agdkg::plan::Waivers;
 use crate::agdkg::precommit::Precommit;
 use crate::agdkg::redact::redact;
@@ -261,6 +262,48 @@ fn any_number_of_false_certify_files_hides_one_that_completes_the_certificate_fr
     }
 }
 
+/// Of one author's files that hold, everybody who has all of them takes the same, whatever else there is and in what order.
+#[test]
+fn of_two_right_certify_files_the_smallest_counts() {
+    let setup = Setup::ssv(4, 1);
+    let run = setup.run();
+    let (dealt, deals) = setup.all_dealt(&run.plan);
+    assert_eq!(deals, run.deals);
+    let me = dealt.into_iter().nth(1).unwrap();
+    let mut rng = CountingRngInfallible(crate::testing::CountingRng::new(99));
+    let (_, again) = me.certify(&deals, &[], &PaperRsa, None, &mut rng).unwrap();
+    let own = run.certifies.iter().nth(1).unwrap();
+    assert_ne!(again, *own);
+    let smallest = if again.as_bytes() < own.as_bytes() { &again } else { own };
+    let wrong = |flip: u8| {
+        let file = forge::changed(&setup.identity(1), own.as_bytes(), |body| {
+            let (deposit, rest) = body[256..].split_at_mut(96);
+            deposit.copy_from_slice(&rest[..96]);
+            *body.last_mut().unwrap() ^= flip;
+        });
+        SignedCertify::parse(&run.plan, &file).unwrap()
+    };
+    // False files on both sides of the right ones.
+    let files = [own.clone(), again.clone(), wrong(1), wrong(2)];
+    let mut expected = Certifies::default();
+    let others = || run.certifies.iter().filter(|file| file.sender() != id(SECOND)).cloned();
+    others().chain([smallest.clone()]).for_each(|file| expected.insert(file));
+    let outputs = run.deals.audit(&run.plan, &[], &SEED).unwrap();
+    let made =
+        |certifies: &Certifies| assemble_outputs(&run.plan, outputs.clone(), certifies, &SEED, &PaperRsa).unwrap();
+    let deals: Vec<_> = run.deals.iter().collect();
+    for start in 0..4 {
+        let order: Vec<_> = (0..4).map(|i| files[(start + i) % 4].clone()).collect();
+        for order in [order.clone(), order.into_iter().rev().collect()] {
+            let mut certifies = Certifies::default();
+            order.iter().cloned().chain(others()).for_each(|file| certifies.insert(file));
+            assert_eq!(made(&certifies), made(&expected));
+            let offered: Vec<_> = certifies.iter().collect();
+            assert_eq!(settled(&run, &deals, &offered, &[]).unwrap().certifies, expected);
+        }
+    }
+}
+
 #[test]
 fn what_is_told_of_deals_spares_trying_all_choices() {
     let setup = Setup::generic(13, 24, 1);
@@ -284,6 +327,15 @@ fn what_is_told_of_deals_spares_trying_all_choices() {
         assert_eq!(found.map(|settled| settled.deals).as_ref(), Some(&run.deals));
     }
     assert_eq!(settled(&run, &every, &certifies, &lies), None);
+    // Any number of sets that are made of false deals and true ones.
+    let mixed = |bits: usize| -> Told {
+        let one = |(k, deal): (usize, &SignedDeal)| {
+            (deal.sender(), [*if bits >> k & 1 == 1 { others[k].hash() } else { deal.hash() }].into())
+        };
+        run.deals.iter().enumerate().map(one).collect()
+    };
+    let many: Vec<_> = (1..=2000).map(mixed).chain([all_told.clone()]).collect();
+    assert_eq!(settled(&run, &every, &certifies, &many).map(|settled| settled.deals).as_ref(), Some(&run.deals));
     // What is told of most is enough: the rest is tried.
     let most: Told = all_told.into_iter().take(16).collect();
     assert_eq!(settled(&run, &every, &certifies, &[most]).map(|settled| settled.deals).as_ref(), Some(&run.deals));

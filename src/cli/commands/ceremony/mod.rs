@@ -215,8 +215,8 @@ fn show_twice(collection: &Collection, printer: &Printer) {
         } else {
             say(
                 &format!(
-                    "{who} wrote several certify files that say the same, as from two laptops. The one whose bytes are \
-                     smallest is taken, by everybody who has all of them; if results differ, compare which have come."
+                    "{who} wrote several certify files that say the same, as from two laptops. Of those that hold, the one \
+                     whose bytes are smallest is taken, by everybody who has all of them; if results differ, compare which have come."
                 ),
                 printer,
             );
