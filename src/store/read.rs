@@ -331,6 +331,14 @@ pub fn identity(path: &Path) -> Option<(u64, u64)> {
     Some((facts.dev(), facts.ino()))
 }
 
+/// The same of a file that has several names on its disk, so that it is met more than once. `None` of any other: a file
+/// system that makes up its numbers, as those of storage media do, gives each file one name.
+#[must_use]
+pub fn identity_of_many_names(path: &Path) -> Option<(u64, u64)> {
+    let facts = std::fs::symlink_metadata(path).ok().filter(|facts| facts.is_file() && facts.nlink() > 1)?;
+    Some((facts.dev(), facts.ino()))
+}
+
 /// How long a file is, in bytes. `None` where there is none.
 #[must_use]
 pub fn length(path: &Path) -> Option<u64> {
@@ -375,6 +383,8 @@ pub enum EntryKind {
     File,
     /// A directory.
     Dir,
+    /// A link, where none is followed: [`list_unlinked`].
+    Link,
     /// Anything else, a dangling link included.
     Other,
 }
@@ -397,18 +407,38 @@ pub struct DirEntryFact {
 /// [`ReadError::Io`] for the directory itself. An entry that cannot be examined is
 /// [`EntryKind::Other`].
 pub fn list_dir(path: &Path) -> Result<Vec<DirEntryFact>, ReadError> {
+    let kind = |facts: &Metadata| match (facts.is_file(), facts.is_dir()) {
+        (true, _) => EntryKind::File,
+        (_, true) => EntryKind::Dir,
+        _ => EntryKind::Other,
+    };
+    entries(path, |path| std::fs::metadata(path).map_or(EntryKind::Other, |facts| kind(&facts)))
+}
+
+/// As [`list_dir`], where a link is an [`EntryKind::Link`] whatever it leads to: links lead in circles, and out of a medium
+/// over the whole machine. `path` itself may be one.
+///
+/// # Errors
+/// As [`list_dir`].
+pub fn list_unlinked(path: &Path) -> Result<Vec<DirEntryFact>, ReadError> {
+    let kind = |facts: &Metadata| match (facts.is_file(), facts.is_dir()) {
+        (true, _) => EntryKind::File,
+        (_, true) => EntryKind::Dir,
+        _ if facts.is_symlink() => EntryKind::Link,
+        _ => EntryKind::Other,
+    };
+    entries(path, |path| std::fs::symlink_metadata(path).map_or(EntryKind::Other, |facts| kind(&facts)))
+}
+
+fn entries(path: &Path, kind: impl Fn(&Path) -> EntryKind) -> Result<Vec<DirEntryFact>, ReadError> {
     let origin = Source::Path(path.to_path_buf());
     let failed = |error| ReadError::from_io(&origin, error);
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(path).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let path = entry.path();
-        let kind = match std::fs::metadata(&path) {
-            Ok(facts) if facts.is_file() => EntryKind::File,
-            Ok(facts) if facts.is_dir() => EntryKind::Dir,
-            _ => EntryKind::Other,
-        };
-        entries.push(DirEntryFact { name: entry.file_name().to_string_lossy().into_owned(), path, kind });
+        let name = entry.file_name().to_string_lossy().into_owned();
+        entries.push(DirEntryFact { name, kind: kind(&path), path });
     }
     entries.sort_by(|a, b| natural_cmp(&a.name, &b.name).then_with(|| a.path.cmp(&b.path)));
     Ok(entries)
@@ -593,6 +623,14 @@ mod tests {
                 ("lost", EntryKind::Other),
             ]
         );
+        let unlinked = list_unlinked(dir.path()).unwrap();
+        let links: Vec<_> = unlinked.iter().filter(|entry| entry.kind == EntryKind::Link).collect();
+        assert_eq!(links.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(), ["link", "lost"]);
+        assert_eq!(unlinked.len(), found.len());
+        assert!(identity_of_many_names(&dir.path().join("k9")).is_none());
+        std::fs::hard_link(dir.path().join("k9"), dir.path().join("again")).unwrap();
+        let [one, other] = ["k9", "again"].map(|name| identity_of_many_names(&dir.path().join(name)).unwrap());
+        assert_eq!(one, other);
     }
 
     #[test]

@@ -18,19 +18,20 @@ use dvkey_ceremony::agdkg::plan::Plan;
 use dvkey_ceremony::agdkg::precommit::Precommit;
 use dvkey_ceremony::fault::{Check, Fault};
 
+use super::walk::Walk;
 use crate::crypto::digest::Sha256Digest;
 use crate::format::ceremony_file::{CeremonyFile, EXTENSION};
 use crate::format::{armor, binding};
-use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded, read_head};
+use crate::store::read::{ReadError, Source, read_bounded, read_head};
 
-/// Folders inside of folders are entered so deep.
-const DEPTH: usize = 5;
-/// No medium of a ceremony holds more files.
-const MOST_FILES: usize = 20_000;
 /// How much of a file is looked at to tell what it is.
 const HEAD: u64 = 64 << 10;
 /// The largest text that is searched for armoured files.
 const MOST_TEXT: u64 = 64 << 20;
+/// So many bytes of texts are searched in all: a file of holes costs nobody a disk, and whoever searches it time.
+const MOST_TEXTS: u64 = 256 << 20;
+/// So many bytes of other files of a ceremony are read in all.
+const MOST_READ: u64 = 4 << 30;
 /// So much of all cards and plans is held.
 const MOST_CARDS_AND_PLANS: u64 = 64 << 20;
 /// So much of all participants is held beside what they need.
@@ -92,6 +93,55 @@ pub enum Aside {
         /// How deep folders are entered.
         most: usize,
     },
+    /// It, and other folders, so many in all, are more than are entered.
+    TooManyFolders {
+        /// How many folders were not entered.
+        left: usize,
+        /// How many were.
+        most: usize,
+    },
+    /// It, and other links, so many in all, were not followed.
+    Links {
+        /// How many there are.
+        left: usize,
+    },
+    /// It, and others after it, so many in all, would be more bytes than are read.
+    TooMuch {
+        /// How many files were not read.
+        left: usize,
+        /// How many bytes are read.
+        most: u64,
+    },
+}
+
+/// How many bytes are read, and the first file for which they were too few, and how many such there are.
+#[derive(Debug, Default)]
+struct Allowance {
+    most: u64,
+    spent: u64,
+    left: Option<(String, usize)>,
+}
+
+impl Allowance {
+    fn of(most: u64) -> Self {
+        Self { most, ..Self::default() }
+    }
+
+    /// All of a file of at most so many bytes; `None` where they are more than may be read still.
+    fn read(&mut self, source: &Source, most: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        let rest = self.most.saturating_sub(self.spent);
+        match read_bounded(source, most.min(rest)) {
+            Ok(bytes) => {
+                self.spent = self.spent.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+                Ok(Some(bytes))
+            }
+            Err(ReadError::TooLarge { .. }) if rest < most => {
+                self.left.get_or_insert_with(|| (source.to_string(), 0)).1 += 1;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// What was found.
@@ -116,13 +166,10 @@ pub struct Gathered {
     seen: BTreeMap<Sha256Digest, Option<(Identifier, [u8; 32])>>,
     held: BTreeMap<Option<Identifier>, u64>,
     no_room: BTreeMap<Option<Identifier>, (String, usize)>,
-    files: usize,
-    /// So many are looked at; all, where they were taken in before.
-    most: Option<usize>,
-    /// The first that was not looked at, and how many there are.
-    left: Option<(String, usize)>,
-    /// The first folder that was not entered, and how many were not.
-    deep: Option<(String, usize)>,
+    texts: Allowance,
+    whole: Allowance,
+    /// Whether everybody's files are held, as far as there is room, or one's own, which were taken in before: all of them.
+    is_kept: bool,
 }
 
 /// Gathers below these paths: cards, plans, bindings, and what belongs to `plan`, if one is given. A folder that is not there
@@ -131,38 +178,38 @@ pub struct Gathered {
 /// # Errors
 /// [`ReadError`] for a path that was named and cannot be read at all.
 pub fn gather(paths: &[PathBuf], plan: Option<&Plan>) -> Result<Gathered, ReadError> {
-    let mut gathered = Gathered { most: Some(MOST_FILES), plan: plan.cloned(), ..Gathered::default() };
+    let mut walk = Walk::bounded();
     for path in paths {
-        match list_dir(path) {
-            Ok(_) => gathered.enter(path, 0),
-            Err(ReadError::NotADirectory { .. }) => gathered.look(path),
-            Err(error) => return Err(error),
-        }
+        walk.start(path)?;
     }
-    Ok(gathered.ended())
+    Ok(Gathered::bounded(plan).along(&walk))
 }
 
 /// As [`gather`], for places that may be absent: an inbox that nobody made, a medium that is not plugged in.
 #[must_use]
 pub fn gather_if_there(paths: &[PathBuf], plan: Option<&Plan>) -> Gathered {
-    let mut gathered = Gathered { most: Some(MOST_FILES), plan: plan.cloned(), ..Gathered::default() };
+    let mut walk = Walk::bounded();
+    let mut gathered = Gathered::bounded(plan);
     for path in paths {
-        match list_dir(path) {
-            Ok(_) => gathered.enter(path, 0),
-            Err(ReadError::NotADirectory { .. }) => gathered.look(path),
-            Err(ReadError::NotFound { .. }) => {}
+        match walk.start(path) {
+            Ok(()) | Err(ReadError::NotFound { .. }) => {}
             Err(error) => gathered.aside.push((path.display().to_string(), Aside::Unreadable(error.to_string()))),
         }
     }
-    gathered.ended()
+    gathered.along(&walk)
 }
 
 /// As [`gather_if_there`], for what was kept before: all of it, however much that is.
 #[must_use]
 pub fn gather_kept(folder: &Path, plan: Option<&Plan>) -> Gathered {
-    let mut gathered = Gathered { plan: plan.cloned(), ..Gathered::default() };
-    gathered.enter(folder, 0);
-    gathered
+    let mut walk = Walk::default();
+    let all = || Allowance::of(u64::MAX);
+    let mut gathered =
+        Gathered { plan: plan.cloned(), texts: all(), whole: all(), is_kept: true, ..Gathered::default() };
+    if let Err(error) = walk.start(folder) {
+        gathered.aside.push((folder.display().to_string(), Aside::Unreadable(error.to_string())));
+    }
+    gathered.along(&walk)
 }
 
 /// Whether a file was signed by a participant of this plan, for it; by whom, and, of a deal, its hash.
@@ -186,50 +233,32 @@ impl Gathered {
         self.blobs.iter().filter(move |blob| blob.kind == kind)
     }
 
-    fn enter(&mut self, folder: &Path, depth: usize) {
-        let entries = match list_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.aside.push((folder.display().to_string(), Aside::Unreadable(error.to_string())));
-                return;
-            }
-        };
-        // What is hidden is the desktop's or a killed run's.
-        for entry in entries.iter().filter(|entry| !entry.name.starts_with('.')) {
-            match entry.kind {
-                EntryKind::Dir if depth < DEPTH => self.enter(&entry.path, depth + 1),
-                EntryKind::Dir => self.deep.get_or_insert_with(|| (entry.path.display().to_string(), 0)).1 += 1,
-                EntryKind::File => self.look(&entry.path),
-                _ => {}
-            }
-        }
+    fn bounded(plan: Option<&Plan>) -> Self {
+        let (texts, whole) = (Allowance::of(MOST_TEXTS), Allowance::of(MOST_READ));
+        Self { plan: plan.cloned(), texts, whole, ..Self::default() }
     }
 
-    /// What was not looked at is told as one.
-    fn ended(mut self) -> Self {
-        if let Some((origin, left)) = self.left.take() {
-            self.aside.push((origin, Aside::TooMany { left, most: self.files }));
+    /// Looks at all files of a walk. What was not looked at is told as one.
+    fn along(mut self, walk: &Walk) -> Self {
+        for path in &walk.files {
+            let origin = path.display().to_string();
+            if let Err(aside) = self.take(path, &origin) {
+                self.aside.push((origin, aside));
+            }
         }
+        self.aside.extend(walk.aside());
+        self.ended()
+    }
+
+    fn ended(mut self) -> Self {
         for (who, (origin, left)) in std::mem::take(&mut self.no_room) {
             let most = self.room_of(who);
             self.aside.push((origin, Aside::NoRoom { who, left, most }));
         }
-        if let Some((origin, left)) = self.deep.take() {
-            self.aside.push((origin, Aside::TooDeep { left, most: DEPTH }));
+        for Allowance { most, left, .. } in [&mut self.texts, &mut self.whole].map(std::mem::take) {
+            self.aside.extend(left.map(|(origin, left)| (origin, Aside::TooMuch { left, most })));
         }
         self
-    }
-
-    fn look(&mut self, path: &Path) {
-        if self.most.is_some_and(|most| self.files >= most) {
-            self.left.get_or_insert_with(|| (path.display().to_string(), 0)).1 += 1;
-            return;
-        }
-        self.files += 1;
-        let origin = path.display().to_string();
-        if let Err(aside) = self.take(path, &origin) {
-            self.aside.push((origin, aside));
-        }
     }
 
     fn take(&mut self, path: &Path, origin: &str) -> Result<(), Aside> {
@@ -249,11 +278,12 @@ impl Gathered {
                 self.refuse(origin, kind, Fault::nobody(Check::DealPlan));
                 return Ok(());
             }
-            let bytes = read_bounded(&source, self.most_bytes(kind)).map_err(unreadable)?;
-            return self.add(origin, kind, &bytes);
+            let most = self.most_bytes(kind);
+            let bytes = self.whole.read(&source, most).map_err(unreadable)?;
+            return bytes.map_or(Ok(()), |bytes| self.add(origin, kind, &bytes));
         }
         if armor::is_armored(&head) {
-            let text = read_bounded(&source, MOST_TEXT).map_err(unreadable)?;
+            let Some(text) = self.texts.read(&source, MOST_TEXT).map_err(unreadable)? else { return Ok(()) };
             for block in armor::decode_all(&text) {
                 let bytes = block.map_err(|error| Aside::Damaged(error.to_string()))?;
                 let Some(kind) = CeremonyFile::of(&bytes) else { continue };
@@ -332,7 +362,7 @@ impl Gathered {
         let deal = who.zip(hash);
         let held = self.held.get(&who).copied().unwrap_or_default();
         let held = held.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        if self.most.is_some() && held > self.room_of(who) {
+        if !self.is_kept && held > self.room_of(who) {
             self.no_room.entry(who).or_insert_with(|| (origin.to_owned(), 0)).1 += 1;
             return deal;
         }
@@ -424,9 +454,9 @@ mod tests {
         assert_eq!(aside, named.map(|(name, vault)| (name.to_owned(), vault)));
         assert_eq!(found.others, 1);
         // What is beyond the bound is told, not overlooked.
-        let mut few = Gathered { most: Some(3), ..Gathered::default() };
-        few.enter(outer.path(), 0);
-        let few = few.ended();
+        let mut few = Walk::of(3, 9);
+        few.start(outer.path()).unwrap();
+        let few = Gathered::bounded(None).along(&few);
         let told = few.aside.last().unwrap();
         assert_eq!(told.1, Aside::TooMany { left: 7, most: 3 });
         assert!(told.0.starts_with(&outer.path().display().to_string()));
@@ -435,7 +465,7 @@ mod tests {
         std::fs::create_dir_all(at("a/b/c/d/e/h")).unwrap();
         let deep = gather(&[outer.path().to_path_buf()], None).unwrap();
         let told = deep.aside.iter().find(|(_, aside)| matches!(aside, Aside::TooDeep { .. })).unwrap();
-        assert_eq!(told, &(at("a/b/c/d/e/f").display().to_string(), Aside::TooDeep { left: 2, most: DEPTH }));
+        assert_eq!(told, &(at("a/b/c/d/e/f").display().to_string(), Aside::TooDeep { left: 2, most: 5 }));
         assert!(gather(&[at("absent")], None).is_err());
         assert!(gather_if_there(&[at("absent")], None).blobs.is_empty());
     }
@@ -470,7 +500,7 @@ mod tests {
 
         // Whoever signs without end fills its own room, and nobody else's.
         let author = deal.sender();
-        let mut small = Gathered { most: Some(10), plan: Some(run.plan.clone()), ..Gathered::default() };
+        let mut small = Gathered::bounded(Some(&run.plan));
         small.held.insert(Some(author), room(&run.plan) - 2 * u64::try_from(deal.as_bytes().len()).unwrap());
         for flip in 1..=9 {
             let change = |body: &mut Vec<u8>| *body.last_mut().unwrap() ^= flip;
@@ -484,5 +514,38 @@ mod tests {
         assert_eq!(small.blobs.len(), 2 + 3);
         let told = Aside::NoRoom { who: Some(author), left: 7, most: room(&run.plan) };
         assert_eq!(small.aside, [("of one".to_owned(), told)]);
+    }
+
+    /// Twenty names of one file of holes are one file; twenty such files are too much, which is told.
+    #[test]
+    fn so_much_is_read_and_no_more() {
+        let run = Setup::ssv(4, 1).run();
+        let outer = tempfile::tempdir().unwrap();
+        let at = |name: String| outer.path().join(name);
+        let text = armor::encode(run.deals.iter().next().unwrap().as_bytes()).unwrap();
+        let length = u64::try_from(text.len()).unwrap();
+        for number in 1..=20 {
+            std::fs::write(at(format!("{number}")), format!("{text}{number:02}")).unwrap();
+            std::fs::hard_link(at("1".to_owned()), at(format!("again {number}"))).unwrap();
+        }
+        let mut walk = Walk::bounded();
+        walk.start(outer.path()).unwrap();
+        let all = Gathered::bounded(Some(&run.plan)).along(&walk);
+        assert_eq!(
+            (all.texts.spent, all.aside.len(), all.blobs.len()),
+            (0, 0, 1),
+            "what was counted is told, and gone"
+        );
+        let few = || Gathered { texts: Allowance::of(5 * (length + 2)), ..Gathered::bounded(Some(&run.plan)) };
+        let told = (at("6".to_owned()).display().to_string(), Aside::TooMuch { left: 15, most: 5 * (length + 2) });
+        assert_eq!(few().along(&walk).aside, [told]);
+        for number in 1..=20 {
+            let bytes = [run.certificate.as_bytes(), &[number][..]].concat();
+            std::fs::write(at(format!("{number}")), bytes).unwrap();
+        }
+        let whole = u64::try_from(run.certificate.as_bytes().len() + 1).unwrap();
+        let few = Gathered { whole: Allowance::of(2 * whole), ..Gathered::bounded(Some(&run.plan)) };
+        let told = few.along(&walk).aside.pop().unwrap();
+        assert_eq!(told, (at("3".to_owned()).display().to_string(), Aside::TooMuch { left: 18, most: 2 * whole }));
     }
 }

@@ -30,6 +30,7 @@ pub mod proofs;
 mod provenance;
 pub mod rehearse;
 pub mod runbook;
+pub mod walk;
 pub mod walks;
 
 use std::path::PathBuf;

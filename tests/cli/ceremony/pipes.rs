@@ -20,6 +20,24 @@ fn run(folder: &Path, arguments: &[&str], exit: i32) -> Said {
     said
 }
 
+/// Forty links, in folders five deep, would be forty to the fifth.
+#[test]
+fn links_on_a_stick_lead_neither_round_in_circles_nor_over_the_laptop() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    for number in 1..=40 {
+        symlink(".", group.at(&format!("stick/l{number}"))).unwrap();
+    }
+    symlink("/", group.at("stick/root")).unwrap();
+    let step = ["ceremony", "step", "ann", "--confirm", &group.confirm, "--stick", "stick"];
+    let said = run(group.folder.path(), &[&step[..], &VAULT].concat(), 0);
+    let line = said.stderr.replace("\n         ", " ");
+    assert!(line.contains("warning: stick/l1 and 40 others are links, and were NOT followed."), "{line}");
+    // A stick may be named by a link.
+    symlink("stick", group.at("way")).unwrap();
+    run(group.folder.path(), &["ceremony", "plan", "show", "way"], 0);
+}
+
 #[test]
 fn what_has_the_name_of_a_file_on_a_stick_is_neither_opened_nor_replaced() {
     let mut group = Group::new(&["ann", "ben"], &[]);

@@ -1,6 +1,6 @@
 //! `dvkey ceremony assemble` and `verify`: the results, and the owner's questions about them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dvkey_ceremony::Address;
 use dvkey_ceremony::agdkg::bundle::Bundle;
@@ -22,7 +22,7 @@ use crate::format::ceremony_file::{CeremonyFile, short};
 use crate::format::detect::{Kind, detect};
 use crate::format::network::Network;
 use crate::format::provenance;
-use crate::store::read::{EntryKind, Source, list_dir, read_bounded};
+use crate::store::read::{ReadError, Source, read_bounded, read_head};
 use crate::workflow::ceremony::assemble::{
     BUNDLE, CERTIFICATE, KEYSHARES, PROOFS, PUBLIC_BUNDLE, REPORT, is_written, results, write,
 };
@@ -32,6 +32,7 @@ use crate::workflow::ceremony::gather::gather_if_there;
 use crate::workflow::ceremony::judging::{assembled, outputs_of};
 use crate::workflow::ceremony::network_of;
 use crate::workflow::ceremony::rehearse::explains_itself;
+use crate::workflow::ceremony::walk::Walk;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -269,10 +270,28 @@ fn beside(
         all.push((nonce, files));
     }
     let has_proofs = all.iter().flat_map(|(_, files)| files).any(|(name, _)| name == PROOFS);
-    let mut there = Vec::new();
-    arguments.paths.iter().for_each(|path| files_below(path, FOLDERS_DEEP, &mut there));
-    for (name, path) in there {
-        let read = read_bounded(&Source::File(path.clone()), CeremonyFile::Bundle.most_bytes());
+    let mut walk = Walk::bounded();
+    for path in &arguments.paths {
+        walk.start(path).map_err(|error| Failure::read(Code::FileUnreadable, &error))?;
+    }
+    let mut rest = MOST_COMPARED;
+    for path in walk.files {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let source = Source::File(path.clone());
+        let results = [KEYSHARES, PROOFS, CERTIFICATE, provenance::FILE_NAME, REPORT, BUNDLE, PUBLIC_BUNDLE];
+        let named = results.contains(&name.as_str()) || name.starts_with("deposit_data");
+        // Whatever its name, a file with one of the results is JSON. Pictures are nobody's.
+        if !named && read_head(&source, HEAD).is_ok_and(|head| !is_json_like(&head)) {
+            continue;
+        }
+        let most = CeremonyFile::Bundle.most_bytes();
+        let read = read_bounded(&source, most.min(rest));
+        if rest < most && matches!(read, Err(ReadError::TooLarge { .. })) {
+            let why = "more lies beside the results than is read; put them into a folder of their own".to_owned();
+            lines.push((format!("{} is what the ceremony made", printable(&name)), Err(why)));
+            break;
+        }
+        rest = rest.saturating_sub(read.as_ref().map_or(0, |bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX)));
         if let (provenance::FILE_NAME | REPORT, Ok(found)) = (name.as_str(), &read) {
             let folder = path.parent().unwrap_or(Path::new(""));
             let likeness = compare(collection, made, &nonces, folder, &name, found).map_err(|error| failed(&error))?;
@@ -292,8 +311,6 @@ fn beside(
             lines.push((format!("{name} is a bundle of this ceremony"), result));
             continue;
         }
-        let results = [KEYSHARES, PROOFS, CERTIFICATE];
-        let named = results.contains(&name.as_str()) || name.starts_with("deposit_data");
         let kind = read.as_ref().map_or(Kind::Binary, |bytes| detect(bytes).kind);
         if !named && !matches!(kind, Kind::Keyshares | Kind::DepositData | Kind::Proofs) {
             continue;
@@ -319,6 +336,17 @@ fn beside(
     Ok(())
 }
 
+/// So many bytes beside the bundle are compared.
+const MOST_COMPARED: u64 = 2 << 30;
+/// How much of a file is looked at to tell whether it may be JSON.
+const HEAD: u64 = 4 << 10;
+
+/// Whether a file may be JSON by its start, behind blanks and a mark of UTF-8.
+fn is_json_like(head: &[u8]) -> bool {
+    let text = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head).trim_ascii_start();
+    text.is_empty() || text.starts_with(b"{") || text.starts_with(b"[")
+}
+
 /// A bundle makes the same by itself: whoever gets it alone has nothing else. From a full one everybody can recover.
 fn must_make(bytes: &[u8], path: &Path, full: bool, plan: &Plan, made: &Assembled) -> Result<(), &'static str> {
     if !Bundle::parse(bytes).is_ok_and(|bundle| bundle.plans == [plan.as_bytes()]) {
@@ -331,23 +359,5 @@ fn must_make(bytes: &[u8], path: &Path, full: bool, plan: &Plan, made: &Assemble
     match assembled(&own) {
         Ok(own) if own.outputs == made.outputs => Ok(()),
         _ => Err("by itself it does not make these keys: files are missing in it, or are others"),
-    }
-}
-
-/// As deep as files of a ceremony are looked for.
-const FOLDERS_DEEP: usize = 5;
-
-/// The files at a path, by name.
-fn files_below(path: &Path, deep: usize, files: &mut Vec<(String, PathBuf)>) {
-    let Ok(entries) = list_dir(path) else {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        return files.push((name, path.to_path_buf()));
-    };
-    for entry in entries {
-        match entry.kind {
-            EntryKind::Dir if deep > 0 => files_below(&entry.path, deep - 1, files),
-            EntryKind::File => files.push((entry.name, entry.path)),
-            _ => {}
-        }
     }
 }

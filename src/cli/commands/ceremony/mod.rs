@@ -198,6 +198,31 @@ fn show_aside(aside: &[(String, Aside)], printer: &Printer) {
                     printer,
                 );
             }
+            Aside::TooManyFolders { left, most } => warn(
+                &format!(
+                    "{origin} and what comes after it, {} in all, were NOT looked into: no more than {most} are. Put the \
+                     files of the ceremony into a folder of their own, and name that one",
+                    count(*left, "folder")
+                ),
+                printer,
+            ),
+            Aside::Links { left } => {
+                let others = match left.saturating_sub(1) {
+                    0 => "is a link, and was".to_owned(),
+                    more => format!("and {} are links, and were", count(more, "other")),
+                };
+                let text = "NOT followed. Put the file itself there, or name the folder to which it leads";
+                warn(&format!("{origin} {others} {text}"), printer);
+            }
+            Aside::TooMuch { left, most } => warn(
+                &format!(
+                    "{origin} and others, {} in all, were NOT read: no more than {} MiB of such files are. Put the files of \
+                     the ceremony into a folder of their own, and name that one",
+                    count(*left, "file"),
+                    most.div_ceil(1 << 20)
+                ),
+                printer,
+            ),
             Aside::Damaged(why) => {
                 printer.warning(&format!("{origin}: {}; ask for it again, on another medium", printable(why)));
             }
