@@ -125,6 +125,8 @@ fn certify_files_without_end_fill_no_disk_and_drive_out_nothing() {
     std::fs::write(group.at("ann/files/certify-0123456789abcdef.agdkg"), &foreign).unwrap();
     // Nor is what only has such a name.
     std::fs::create_dir(group.at("ann/files/certify-folder")).unwrap();
+    // Nor is what is larger than any certify file.
+    std::fs::write(group.at("ann/files/certify-old.agdkg"), vec![7; (8 << 20) + 1]).unwrap();
     std::fs::create_dir_all(group.at("ann/inbox")).unwrap();
     // For other deals, in the transcript; for these, in the answer of the proof.
     for round in 0..3 {
@@ -139,6 +141,7 @@ fn certify_files_without_end_fill_no_disk_and_drive_out_nothing() {
         group.run(&["assemble", "ann", "--out", &format!("output{round}")], 0);
     }
     assert_eq!(std::fs::read(group.at("ann/files/certify-0123456789abcdef.agdkg")).unwrap(), foreign);
+    assert!(group.at("ann/files/certify-old.agdkg").exists());
 }
 
 #[test]
