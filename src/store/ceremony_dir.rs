@@ -3,6 +3,7 @@
 //! | name | what | secret |
 //! |---|---|---|
 //! | `vault.agv` | the root, under a passphrase; 0600 | yes |
+//! | `home` | the digest of the vault that was made here; a copied vault has none, or another's | no |
 //! | `journal.agj` | what was done | no |
 //! | `inbox/` | where people put files, under any names; never written to | no |
 //! | `files/` | every file that was taken in, and one's own: durable, by content | no |
@@ -19,6 +20,7 @@ use super::atomic::Mode;
 use super::read::{ReadError, Source, exists, read_bounded};
 use super::work_dir::{LOCK_FILE, Lock, WorkDir};
 use super::write_error::WriteError;
+use crate::crypto::digest::Sha256Digest;
 use crate::machine::interrupt::{Leftover, critical, published};
 
 /// The vault.
@@ -34,6 +36,9 @@ pub const KEPT: &str = "files";
 /// Says that the vault was made again from words, or the folder or its vault brought here as a copy, so that a journal
 /// that knows more may exist elsewhere.
 pub const RESTORED: &str = "restored";
+
+/// Says which vault was made here. Its name has nothing of the vault's, so that nobody copies both by one pattern.
+pub const HOME: &str = "home";
 
 /// Larger than any vault or journal.
 const MOST_BYTES: u64 = 16 << 20;
@@ -210,11 +215,22 @@ impl CeremonyDir {
         !matches!(read, Err(ReadError::NotFound { .. }))
     }
 
-    /// Writes the sealed vault, 0600, where none is.
+    /// Whether the vault is the one that was made in this folder, and not a copy of one that was made elsewhere.
+    #[must_use]
+    pub fn is_home(&self) -> bool {
+        self.vault().is_ok_and(|sealed| holds(&self.root, HOME, &home_of(&sealed)))
+    }
+
+    /// Writes the sealed vault, 0600, where none is, and before it notes that this is its home.
     ///
     /// # Errors
     /// [`CeremonyDirError`].
     pub fn write_vault(&self, sealed: &[u8]) -> Result<(), CeremonyDirError> {
+        // The note of a vault that is here already stays, too. Nobody else works in this folder meanwhile.
+        if exists(&self.path().join(VAULT)) {
+            return Err(CeremonyDirError::VaultThere(self.path().to_path_buf()));
+        }
+        self.put(&self.root, HOME, &home_of(sealed))?;
         self.spend(&self.root, VAULT)?;
         let mut staged = self.root.stage_as(VAULT, sealed, Mode::Secret)?;
         if staged.read_back()? != sealed {
@@ -334,6 +350,11 @@ pub fn hand_over(folder: &Path, name: &str, bytes: &[u8]) -> Result<bool, Ceremo
     Ok(true)
 }
 
+/// As `sha256sum` writes it.
+fn home_of(sealed: &[u8]) -> Vec<u8> {
+    format!("{}  {VAULT}\n", Sha256Digest::of(sealed)).into_bytes()
+}
+
 fn holds(dir: &WorkDir, name: &str, bytes: &[u8]) -> bool {
     let limit = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     read_bounded(&Source::File(dir.path().join(name)), limit).is_ok_and(|found| found == bytes)
@@ -370,6 +391,7 @@ mod tests {
         // Damaged on the disk: written again.
         std::fs::write(path.join(KEPT).join("a"), b"2").unwrap();
         assert!(folder.keep("a", b"1").unwrap());
+        assert!(folder.is_home());
         assert!(!folder.is_restored());
         folder.mark_restored().unwrap();
         assert!(folder.is_restored());
@@ -380,6 +402,13 @@ mod tests {
         assert!(!folder.export("x", b"x").unwrap());
         drop(folder);
         assert!(matches!(CeremonyDir::create(&path), Err(CeremonyDirError::VaultThere(_))));
-        assert_eq!(CeremonyDir::open(&path).unwrap().vault().unwrap(), b"sealed");
+        let folder = CeremonyDir::open(&path).unwrap();
+        assert_eq!(folder.vault().unwrap(), b"sealed");
+        assert!(folder.is_home());
+        std::fs::write(path.join(VAULT), "another's").unwrap();
+        assert!(!folder.is_home());
+        std::fs::write(path.join(VAULT), "sealed").unwrap();
+        std::fs::remove_file(path.join(HOME)).unwrap();
+        assert!(!folder.is_home());
     }
 }

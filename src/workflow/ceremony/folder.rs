@@ -45,8 +45,6 @@ pub struct Folder {
     lines: String,
     collection: Option<Collection>,
     cards: Vec<Card>,
-    /// The signing keys of cards that were here before anything was taken in, or are my own.
-    known: BTreeSet<[u8; 32]>,
     plans: Vec<Vec<u8>>,
 }
 
@@ -72,9 +70,9 @@ impl Folder {
     /// [`CeremonyError`]: no vault, a damaged journal (C-90), no permission.
     pub fn open(path: &Path) -> Result<Self, CeremonyError> {
         let folder = Self::load(CeremonyDir::open(path)?)?;
-        // Whoever makes an identity keeps its card before the vault. A vault without a card came here from elsewhere, as a
-        // copy; and before anything is taken in, among which the card may be.
-        if folder.cards.is_empty() {
+        // A vault that was not made here came from elsewhere, as a copy, whatever else this folder knows. It is marked before
+        // anything is taken in.
+        if !folder.dir.is_home() {
             folder.dir.mark_restored()?;
         }
         Ok(folder)
@@ -88,8 +86,8 @@ impl Folder {
         let damaged = || CeremonyError::Fault(Fault::new(Check::JournalForm, Culprit::Undecided));
         let lines = String::from_utf8(dir.journal()?).map_err(|_| damaged())?;
         let journal = Journal::parse(&lines)?;
-        let (cards, plans, known) = (Vec::new(), Vec::new(), BTreeSet::new());
-        let mut folder = Self { dir, journal, lines, collection: None, cards, known, plans };
+        let (cards, plans) = (Vec::new(), Vec::new());
+        let mut folder = Self { dir, journal, lines, collection: None, cards, plans };
         let kept = folder.dir.kept();
         folder.remember(&gather_kept(&kept, None));
         folder.choose_plan()?;
@@ -160,14 +158,6 @@ impl Folder {
             }
         }
         Ok(self.dir.outbox().join(name))
-    }
-
-    /// Whether this participant's card was here before anything was taken in, as where its identity was made.
-    #[must_use]
-    pub fn is_home_of(&self, id: Identifier) -> bool {
-        let plan = self.collection.as_ref().map(|collection| &collection.plan);
-        let card = plan.and_then(|plan| plan.participant(id.get())).map(|one| &one.card);
-        card.is_some_and(|card| self.known.contains(card.sign_pk().as_bytes()))
     }
 
     /// The cards that are kept here.
@@ -408,7 +398,6 @@ impl Folder {
         self.keep(kind, bytes)?;
         if kind == CeremonyFile::Card {
             let card = Card::parse(bytes, &CeremonyRsa)?;
-            self.known.insert(*card.sign_pk().as_bytes());
             self.cards.retain(|known| *known != card);
             self.cards.push(card);
         } else if let Some(collection) = &mut self.collection {
@@ -570,7 +559,6 @@ impl Folder {
         for blob in kept.of(CeremonyFile::Card) {
             self.cards.extend(Card::parse(&blob.bytes, &CeremonyRsa));
         }
-        self.known.extend(self.cards.iter().map(|card| *card.sign_pk().as_bytes()));
         self.plans.extend(kept.of(CeremonyFile::Plan).map(|blob| blob.bytes.clone()));
     }
 

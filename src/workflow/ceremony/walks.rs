@@ -232,8 +232,7 @@ fn note_deal(folder: &mut Folder, deal: &SignedDeal) -> Result<(), CeremonyError
         || was_certified(collection, deal)
         || !collection.certificates.is_empty()
         || collection.complaints.iter().any(|one| one.complainer() == me);
-    // A vault that was put into the folder of somebody else is no less a copy.
-    if (came_back || !folder.is_home_of(me)) && !noted {
+    if came_back && !noted {
         folder.dir().mark_restored()?;
     }
     folder.record(Event::Dealt { deal: *deal.hash() })

@@ -191,6 +191,36 @@ fn a_copied_vault_asks_even_where_nothing_tells_that_it_was_used() {
     }
 }
 
+/// Whose card a folder has says nothing about whose vault: an earlier ceremony, or the step before, may have brought it.
+#[test]
+fn a_copied_vault_is_known_where_its_card_came_before_it() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    for name in ["used", "practice"] {
+        group.run(&["identity", "new", name, "--label", name, "--without-words", "--passphrase-file", "pp"], 0);
+    }
+    group.step("ben", &[], 0);
+    // Somebody's folder that has Ann's card from before: then her vault, and the plan.
+    std::fs::copy(super::card(&group.at("ann")), group.at("used/inbox/card of ann")).unwrap();
+    group.run(&[&["step", "used"][..], &VAULT].concat(), 5);
+    std::fs::copy(group.at("ann/vault.agv"), group.at("used/vault.agv")).unwrap();
+    let accept = ["plan", "accept", "used", "stick/the plan.bin", "--confirm", &group.confirm];
+    group.run(&[&accept[..], &VAULT].concat(), 0);
+    // Her vault over that of an identity for practice; the first stick has cards alone.
+    std::fs::copy(group.at("ann/vault.agv"), group.at("practice/vault.agv")).unwrap();
+    std::fs::create_dir(group.at("cards")).unwrap();
+    std::fs::copy(super::card(&group.at("ann")), group.at("cards/card of ann")).unwrap();
+    group.run(&[&["step", "practice", "--stick", "cards"][..], &VAULT].concat(), 5);
+    for name in ["used", "practice"] {
+        group.step(name, &[], 1).code("ceremony.certified-before");
+        let sent = tree(&group.at(name).join("outbox"));
+        assert!(!sent.keys().any(|path| path.display().to_string().contains("-certify-")), "{name}");
+    }
+    // Whoever is at home is asked nothing.
+    group.step("ben", &[], 0);
+    assert!(!group.at("ben/restored").exists());
+}
+
 #[test]
 fn certify_files_for_other_deals_make_no_folder_a_restored_one() {
     let mut group = Group::new(&["ann", "ben", "cat"], &[]);
