@@ -122,11 +122,12 @@ impl Failure {
 
     fn other_deals(from: &[Identifier], plan: Option<&Plan>) -> Self {
         let who = all_named(plan, from);
+        let has = if from.len() == 1 { "has" } else { "have" };
         let headline = format!("{who} certified other deals than those that are here (C-54, E20)");
         Self::new(Code::CeremonyUndecided, headline)
             .cause("a dealer showed two faces, or whoever wrote that certify file is wrong")
             .hint(format!(
-                "get the deals that {who} has: `dvkey ceremony compare HERE THEIRS` finds the one that differs"
+                "get the deals that {who} {has}, and find the one that differs:\ndvkey ceremony compare HERE THEIRS"
             ))
     }
 

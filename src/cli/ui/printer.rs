@@ -201,18 +201,7 @@ impl Printer {
 
     /// A text behind a word in a tone. At a terminal, lines that are too long for it are broken between words.
     fn say_behind(&self, word: &str, how: Tone, text: &str) {
-        let indent = " ".repeat(word.chars().count() + 1);
-        let width = stderr_width();
-        let lines = text.split('\n').enumerate().map(|(number, line)| {
-            let room = width.filter(|width| line.chars().count() + if number == 0 { indent.len() } else { 0 } > *width);
-            match room {
-                Some(width) => {
-                    folded(&indent, line, width).join("\n").split_off(if number == 0 { indent.len() } else { 0 })
-                }
-                None => line.to_owned(),
-            }
-        });
-        self.say(&format!("{} {}", tone(how, word), lines.collect::<Vec<_>>().join("\n")));
+        self.say(&format!("{} {}", tone(how, word), behind(word.chars().count() + 1, text, stderr_width())));
     }
 
     /// A line on stderr that --quiet does not silence.
@@ -232,6 +221,20 @@ impl Printer {
     }
 }
 
+/// The lines of a text whose first stands behind so many columns. A line that is a command is copied as it stands.
+fn behind(columns: usize, text: &str, width: Option<usize>) -> String {
+    let indent = " ".repeat(columns);
+    let lines = text.split('\n').enumerate().map(|(number, line)| {
+        let first = if number == 0 { columns } else { 0 };
+        let is_short = |width: &usize| line.chars().count() + first <= *width || line.starts_with("dvkey ");
+        match width.filter(|width| !is_short(width)) {
+            Some(width) => folded(&indent, line, width).join("\n").split_off(first),
+            None => line.to_owned(),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// The columns of the terminal behind stderr.
 fn stderr_width() -> Option<usize> {
     terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0))
@@ -246,4 +249,17 @@ pub(crate) fn tone(tone: Tone, text: &str) -> String {
 /// Where a bug was hit; nothing of the panic's message, which could hold anything.
 pub(crate) fn bug_at(file: &str, line: u32) {
     let _ = writeln!(anstream::stderr(), "panicked at {file}:{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_in_a_hint_is_broken_nowhere() {
+        let text = "a sentence that is too long, and then:\ndvkey ceremony recover --bundle ceremony.bn";
+        let told = "a sentence that\n      is too long, and\n      then:\ndvkey ceremony recover --bundle ceremony.bn";
+        assert_eq!(behind(6, text, Some(22)), told);
+        assert_eq!(behind(6, text, None), text);
+    }
 }

@@ -87,7 +87,10 @@ fn a_walk_is_not_complete_with_certify_files_for_other_deals() {
     let told = "ben (2) certified other deals than those that are here (C-54, E20)";
     assert!(said.stderr.contains(told) && said.stderr.contains("dvkey ceremony compare"), "{}", said.stderr);
     let said = group.run(&["status", "ann"], 0).stdout;
-    assert!(said.contains("OTHER DEALS") && said.contains("ceremony compare") && !said.contains("complete"), "{said}");
+    assert!(
+        said.contains("OTHER DEALS") && said.contains("\ndvkey ceremony compare HERE") && !said.contains("complete"),
+        "{said}"
+    );
     let said = group.run(&["status", "ann", "--json"], 0).last_object();
     assert_eq!((&said["complete"], &said["certifiedOtherDeals"]), (&false.into(), &serde_json::json!([2])));
     // She has not certified, and so nothing is assembled.
@@ -120,4 +123,32 @@ fn a_walk_is_not_complete_with_certify_files_for_other_deals() {
     assert!(said.stderr.contains("of other deals: the certify files of ann (1), ben (2)"), "{}", said.stderr);
     assert!(!group.at("output").exists());
     group.run(&["compare", "ann", "ben"], 4).code("ceremony.fault");
+}
+
+/// Commands stand on lines of their own, where they can be copied.
+#[test]
+fn whoever_certified_among_others_is_told_the_ways_out() {
+    let mut group = Group::new(&["ann", "ben", "cat"], &[]);
+    group.plan(&["--threshold", "2"]);
+    group.round(&[0, 0, 0]);
+    group.step("ben", &[], 0);
+    for name in ["ben", "cat"] {
+        let id = if name == "ben" { 2 } else { 3 };
+        std::fs::write(group.at("ann/inbox").join(name), sent(&group, name, &format!("-deal-{id}"))).unwrap();
+    }
+    let step = [&["step", "ann"][..], &VAULT].concat();
+    group.run(&step, 0);
+    for (name, kind) in [("ben", "-certify-2"), ("cat", "-certify-3")] {
+        let own = dvkey_ceremony::agdkg::identity::Identity::derive(&super::root(&group.at(name))).unwrap();
+        let other = dvkey_ceremony::testing::forge::changed(&own, &sent(&group, name, kind), |body| body[48] ^= 1);
+        std::fs::write(group.at("ann/inbox").join(kind), other).unwrap();
+    }
+    let said = group.run(&step, 1);
+    said.code("ceremony.undecided");
+    for told in [
+        "get the deals that ben (2), cat (3) have, and find the one that differs:\ndvkey ceremony compare HERE THEIRS\n",
+        "take your shares from it:\ndvkey ceremony recover --bundle ceremony.bn --folder ann --out recovered\n",
+    ] {
+        assert!(said.stderr.contains(told), "{}", said.stderr);
+    }
 }

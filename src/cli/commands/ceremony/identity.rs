@@ -261,11 +261,8 @@ pub(super) fn bind(arguments: &IdentityBindArguments, printer: &Printer) -> Resu
         printable(card.label())
     ));
     printer.message(&format!("  RSA key    {}", Sha256Digest::of(&made.spki)));
-    say(
-        "next: this file goes back to the laptop of the card: dvkey ceremony identity bind FOLDER --binding FILE. Nothing in it \
-         is secret",
-        printer,
-    );
+    say("Nothing in this file is secret. It goes back to the laptop of the card; there:", printer);
+    printer.message("next: dvkey ceremony identity bind FOLDER --binding FILE");
     told("binding", "binding", &out, printer);
     Ok(Exit::Done)
 }

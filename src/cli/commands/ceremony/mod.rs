@@ -171,14 +171,21 @@ fn show_aside(aside: &[(String, Aside)], printer: &Printer) {
                 printer,
             ),
             Aside::NoRoom { who, left, most } => {
-                let what = match who {
-                    Some(id) => format!("participant {id} signed more for this plan than anybody needs"),
-                    None => "there are more cards, plans or certificates than a ceremony has".to_owned(),
+                let (what, instead) = match who {
+                    Some(id) => (
+                        format!("participant {id} signed more for this plan than anybody needs"),
+                        "go by the ceremony.bn of somebody who has assembled, and name that alone",
+                    ),
+                    // Perhaps there is no plan yet, and nobody who has assembled.
+                    None => (
+                        "there are more cards, plans or certificates than a ceremony has".to_owned(),
+                        "put those that people gave you into a folder of their own, and name that one",
+                    ),
                 };
                 warn(
                     &format!(
                         "{what}: {origin} and others, {} in all, were NOT looked at, for {} MiB of them were. Take away what \
-                         is not needed; or go by the ceremony.bn of somebody who has assembled, and name that alone",
+                         is not needed; or {instead}",
                         count(*left, "file"),
                         most.div_ceil(1 << 20)
                     ),

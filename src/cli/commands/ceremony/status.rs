@@ -165,8 +165,10 @@ pub(super) fn show(collection: &Collection, printer: &Printer) {
     let told = |error: &CeremonyError| {
         let failure = Failure::ceremony(error, Some(plan));
         super::folded("", &failure.headline).iter().for_each(|line| printer.result(line));
-        for hint in failure.hint.iter() {
-            super::folded("", hint).iter().for_each(|line| printer.result(line));
+        for hint in failure.hint.iter().flat_map(|hint| hint.lines()) {
+            // A command is copied as it stands.
+            let lines = if hint.starts_with("dvkey ") { vec![hint.to_owned()] } else { super::folded("", hint) };
+            lines.iter().for_each(|line| printer.result(line));
         }
     };
     match (end, open.first(), stage.iter().find(|(_, missing)| !missing.is_empty())) {

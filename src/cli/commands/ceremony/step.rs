@@ -138,7 +138,7 @@ impl Run<'_> {
                     &format!("{origin} binds your card to operator {}, if you take it", binding.operator),
                     self.printer,
                 );
-                say(&format!("next: dvkey ceremony identity bind {path} --binding FILE"), self.printer);
+                self.printer.message(&format!("next: dvkey ceremony identity bind {path} --binding FILE"));
             }
         }
     }
@@ -194,7 +194,7 @@ impl Run<'_> {
                 if waiting.is_empty() { "no plan is here" } else { "the plan that is here was not accepted" };
             let folder = self.arguments.folder.display();
             return Err(Failure::new(Code::CeremonyPlan, headline)
-                .hint(format!("the plan comes first: dvkey ceremony step {folder} shows it, and asks")));
+                .hint(format!("the plan comes first; this shows it, and asks:\ndvkey ceremony step {folder}")));
         }
         if waiting.is_empty() {
             return Ok(Some(Ending::NoPlan));
@@ -426,11 +426,14 @@ impl Run<'_> {
             return failure;
         }
         let folder = self.arguments.folder.display();
-        let hint = failure.hint.as_deref().map_or(String::new(), |hint| format!("{hint}. "));
+        let hint = failure.hint.as_deref().map_or(String::new(), |hint| {
+            let ends_with_command = hint.lines().last().is_some_and(|line| line.starts_with("dvkey "));
+            format!("{hint}{}", if ends_with_command { "\n" } else { ". " })
+        });
         let way = format!(
             "{hint}You certified: if somebody could assemble, ask for ceremony.bn, which goes by no other file, and put it into \
-             {folder}/inbox for the next step; or take your shares from it: dvkey ceremony recover --bundle ceremony.bn \
-             --folder {folder} --out recovered"
+             {folder}/inbox for the next step; or take your shares from it:\n\
+             dvkey ceremony recover --bundle ceremony.bn --folder {folder} --out recovered"
         );
         failure.hint(way)
     }
