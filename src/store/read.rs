@@ -131,6 +131,19 @@ pub fn read_bounded(source: &Source, limit: u64) -> Result<Vec<u8>, ReadError> {
     Ok(bytes)
 }
 
+/// Whether there is a regular file with just these bytes at `path`, and no link to one.
+///
+/// # Errors
+/// [`ReadError::NotFound`] where nothing has that name; otherwise as the system reports it.
+pub fn holds_itself(path: &Path, bytes: &[u8]) -> Result<bool, ReadError> {
+    let file = open_regular(path, Links::Refused)?;
+    let most = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_add(1);
+    let mut found = Vec::new();
+    let origin = || Source::File(path.to_path_buf());
+    (&file).take(most).read_to_end(&mut found).map_err(|error| ReadError::from_io(&origin(), error))?;
+    Ok(found == bytes)
+}
+
 /// The first bytes of `source`, at most `most`, however long it is.
 ///
 /// # Errors

@@ -38,6 +38,30 @@ fn links_on_a_stick_lead_neither_round_in_circles_nor_over_the_laptop() {
     run(group.folder.path(), &["ceremony", "plan", "show", "way"], 0);
 }
 
+/// "Your files are on it" is said of files that are on it.
+#[test]
+fn a_link_back_to_the_outbox_is_no_copy_on_a_stick() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    let step = ["ceremony", "step", "ann", "--confirm", &group.confirm];
+    std::fs::copy(group.at("stick/the plan.bin"), group.at("ann/inbox/plan")).unwrap();
+    run(group.folder.path(), &[&step[..], &VAULT].concat(), 0);
+    let sent = tree(&group.at("ann/outbox"));
+    for path in sent.keys() {
+        let own = group.at("ann/outbox").join(path.file_name().unwrap());
+        symlink(own, group.at("stick").join(path.file_name().unwrap())).unwrap();
+    }
+    run(group.folder.path(), &[&step[..], &VAULT, &["--stick", "stick"]].concat(), 5);
+    let is_own = |entry: &std::fs::DirEntry| entry.file_type().unwrap().is_file();
+    let there: Vec<_> = std::fs::read_dir(group.at("stick")).unwrap().flatten().filter(is_own).collect();
+    let there: Vec<_> = there.iter().map(|entry| std::fs::read(entry.path()).unwrap()).collect();
+    assert!(sent.values().all(|bytes| there.contains(bytes)), "{}", there.len());
+    symlink(group.at("ann/outbox"), group.at("outbox of ann")).unwrap();
+    let said = run(group.folder.path(), &[&step[..], &VAULT, &["--stick", "outbox of ann"]].concat(), 1);
+    said.code("ceremony.folder");
+    assert!(!said.stderr.contains("your files are on it"), "{}", said.stderr);
+}
+
 #[test]
 fn what_has_the_name_of_a_file_on_a_stick_is_neither_opened_nor_replaced() {
     let mut group = Group::new(&["ann", "ben"], &[]);

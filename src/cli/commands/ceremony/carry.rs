@@ -13,7 +13,7 @@ use crate::crypto::digest::Sha256Digest;
 use crate::format::armor;
 use crate::format::ceremony_file::CeremonyFile;
 use crate::store::ceremony_dir::hand_over;
-use crate::store::read::{EntryKind, ReadError, Source, list_dir, read_bounded};
+use crate::store::read::{EntryKind, ReadError, Source, holds_itself, identity, list_dir, read_bounded};
 use crate::workflow::ceremony::folder::is_public;
 
 /// Copies the outbox onto the stick, where there is one; as text, too, where that was asked for.
@@ -31,6 +31,11 @@ pub(super) fn carry(
             let hint = "what is due was done and kept; name the folder where the stick is";
             Failure::read(Code::FileUnreadable, &error).hint(hint)
         })?;
+        if identity(stick) == identity(outbox) {
+            let headline = format!("{}: is the outbox itself, and no stick", stick.display());
+            return Err(Failure::new(Code::CeremonyFolder, headline)
+                .hint("what is due was done and kept; name the folder where the stick is"));
+        }
     }
     for entry in entries.iter().filter(|entry| entry.kind == EntryKind::File && !entry.name.starts_with('.')) {
         let source = Source::File(entry.path.clone());
@@ -85,10 +90,9 @@ const MOST_NAMES: usize = 99;
 
 /// A name on the medium that nothing else has: whatever it is, a file, a folder, a pipe, nothing of anybody's is replaced.
 fn free_name(stick: &Path, name: &str, bytes: &[u8]) -> String {
-    let limit = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let is_free = |name: &String| match read_bounded(&Source::File(stick.join(name)), limit) {
-        Ok(found) => found == bytes,
-        Err(error) => matches!(error, ReadError::NotFound { .. }),
+    // A link to the same content carries nothing away.
+    let is_free = |name: &String| {
+        holds_itself(&stick.join(name), bytes).unwrap_or_else(|error| matches!(error, ReadError::NotFound { .. }))
     };
     let digest = Sha256Digest::of(bytes).to_string();
     let digest = digest.get(..8).unwrap_or_default();
