@@ -41,7 +41,7 @@ impl Failure {
                 .hint("put the organizer's plan file into the inbox, or name it"),
             CeremonyError::SeveralPlans(plans) => {
                 let mut failure = failure(Code::CeremonyPlan).hint("name the one that is meant with --plan FILE");
-                failure.causes = plans.iter().map(|(hash, title)| format!("{hash}  {title}")).collect();
+                failure.causes = plans.iter().map(|(hash, path, title)| format!("{hash}  {path}  {title}")).collect();
                 failure
             }
             CeremonyError::OldPlan => failure(Code::CeremonyPlan)

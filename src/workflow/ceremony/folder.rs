@@ -634,16 +634,19 @@ pub fn the_plan(gathered: &Gathered, wanted: Option<&[u8]>, waivers: Waivers) ->
     let mut refused = None;
     for blob in gathered.of(CeremonyFile::Plan) {
         match Plan::parse(&blob.bytes, waivers, &CeremonyRsa) {
-            Ok(plan) => plans.push(plan),
+            Ok(plan) => plans.push((plan, &blob.origin)),
             Err(fault) => refused = Some(fault),
         }
     }
     match (plans.len(), refused) {
         (0, Some(fault)) => Err(fault.into()),
         (0, None) => Err(CeremonyError::NoPlan),
-        (1, _) => plans.pop().ok_or(CeremonyError::NoPlan),
+        (1, _) => plans.pop().map(|(plan, _)| plan).ok_or(CeremonyError::NoPlan),
         _ => Err(CeremonyError::SeveralPlans(
-            plans.iter().map(|plan| (short(plan.hash()), plan.parameters().title.clone())).collect(),
+            plans
+                .iter()
+                .map(|(plan, origin)| (short(plan.hash()), (*origin).clone(), plan.parameters().title.clone()))
+                .collect(),
         )),
     }
 }

@@ -70,9 +70,9 @@ pub enum CeremonyError {
     /// No plan was found, or none was accepted.
     #[error("no plan is there")]
     NoPlan,
-    /// Several plans were found where one is needed: their hashes and titles.
+    /// Several plans were found where one is needed: their hashes, where they were found, and their titles.
     #[error("{} different plans are there", .0.len())]
-    SeveralPlans(Vec<(String, String)>),
+    SeveralPlans(Vec<(String, String, String)>),
     /// The plan of these files was not accepted in this folder.
     #[error("this plan was accepted before, and another one after it")]
     OldPlan,

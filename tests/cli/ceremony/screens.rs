@@ -232,3 +232,23 @@ fn a_command_to_be_copied_stands_on_one_line_however_long_it_is() {
     let screen = terminal.end(0);
     assert!(screen.contains(&format!("dvkey ceremony verify {out}/output")), "{screen}");
 }
+
+#[test]
+fn several_plans_are_told_apart_by_hash_and_path() {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    for title in ["one", "other"] {
+        group.plan(&["--threshold", "2", "--title", title]);
+        std::fs::rename(group.at("stick/the plan.bin"), group.at("ann/inbox").join(title)).unwrap();
+    }
+    let said = group.run(&[&["step", "ann"][..], &VAULT].concat(), 1);
+    said.code("ceremony.plan");
+    assert!(
+        said.stderr.contains("name the one that is meant:\ndvkey ceremony plan accept ann PLAN"),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(said.stderr.matches("  ann/files/plan-").count(), 2, "{}", said.stderr);
+    let said = group.run(&["verify", "ann/inbox"], 1);
+    assert!(said.stderr.contains("  ann/inbox/one  one\n"), "{}", said.stderr);
+    assert!(said.stderr.contains("  ann/inbox/other  other\n"), "{}", said.stderr);
+}

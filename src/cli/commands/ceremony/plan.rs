@@ -22,7 +22,7 @@ use crate::cli::report::{Failure, named};
 use crate::cli::ui::printer::{Printer, Tone, tone};
 use crate::cli::ui::words::printable;
 use crate::crypto::ceremony_rsa::CeremonyRsa;
-use crate::format::ceremony_file::{CeremonyFile, short};
+use crate::format::ceremony_file::{CeremonyFile, kept_name, short};
 use crate::workflow::ceremony::draft::{Request, draft};
 use crate::workflow::ceremony::folder::Folder;
 
@@ -144,8 +144,22 @@ pub(super) fn one_new_plan(folder: &Folder) -> Result<Vec<u8>, Failure> {
             Some(current) => return Ok(current),
             None => failed(&crate::workflow::ceremony::CeremonyError::NoPlan),
         }),
-        _ => Err(Failure::new(Code::CeremonyPlan, "several plans are here")
-            .hint("compare their words by telephone, then: dvkey ceremony plan accept FOLDER PLAN")),
+        _ => {
+            let hint = format!(
+                "compare their words by telephone, then name the one that is meant:\n\
+                 dvkey ceremony plan accept {} PLAN",
+                folder.dir().path().display()
+            );
+            let mut failure = Failure::new(Code::CeremonyPlan, "several plans are here").hint(hint);
+            let others = folder.known_plans().into_iter().filter(|plan| Some(plan.as_bytes()) != current.as_deref());
+            failure.causes = others
+                .map(|plan| {
+                    let path = folder.dir().kept().join(kept_name(CeremonyFile::Plan, plan.as_bytes()));
+                    format!("{}  {}  {}", short(plan.hash()), path.display(), plan.parameters().title)
+                })
+                .collect();
+            Err(failure)
+        }
     }
 }
 
