@@ -116,7 +116,8 @@ pub(crate) struct StatusArguments {
     /// The folders with the work, or copies of them
     #[arg(long, value_name = "DIR", required = true, num_args = 1..)]
     pub(crate) work: Vec<PathBuf>,
-    /// Write counters for Prometheus to this file, replacing it
+    /// Write counters for Prometheus to this file, replacing those of before; - for
+    /// standard output, and nothing else there
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics: Option<PathBuf>,
 }

@@ -244,7 +244,6 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
         (ports.events)(Event::Unclaimed(lines));
     }
     let mut done = keep(plan, request.shard, folder.path(), state.rows, ports)?;
-    must_be_unchanged(plan, request.shard, &done)?;
 
     // Of two runs that begin at once and share the rows out differently, the second one sees the first one's journal; and
     // nobody takes rows for another plan meanwhile.
@@ -262,6 +261,7 @@ pub fn run(plan: &LoadedPlan, request: &Request, ports: &RunPorts<'_>) -> Result
     let (kept, superseded, rows) = (number(&done), number(&superseded_rows), request.shard.rows(plan.rows));
     // Nothing is left to do for either.
     done.extend(superseded_rows);
+    must_be_unchanged(plan, request.shard, &done)?;
     let mut journal = folder.log(journal::FILE_NAME)?;
     let cut = journal.drop_unfinished_line()?;
     if cut > 0 {

@@ -1,6 +1,7 @@
 //! The folder of a shard: what its journal says, and whether the results are what it says.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use dvkey_ceremony::{Address, Nonce, PublicKey};
@@ -131,24 +132,34 @@ pub(super) fn around(folder: &Path) -> Option<&Path> {
 
 /// What other plans have taken of this one. Lines that are damaged stand elsewhere, too.
 fn read_taken(path: &Path, plan: Sha256Digest) -> Result<Vec<(Superseded, String)>, ShardError> {
-    let mut taken = Vec::new();
+    let (mut taken, mut is_own) = (Vec::new(), true);
+    each_entry(path, |entry| {
+        match entry {
+            Entry::Opened { plan: of, .. } => is_own = of == plan,
+            Entry::Superseded { rows, at } if is_own => taken.push((rows, at)),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(taken)
+}
+
+/// Hands out what whole lines say, until one is enough. Says whether there is such a file.
+fn each_entry(path: &Path, mut each: impl FnMut(Entry) -> ControlFlow<()>) -> Result<bool, ShardError> {
     let mut lines = match Lines::open_own(path, journal::MAX_LINE) {
-        Err(ReadError::NotFound { .. }) => return Ok(taken),
+        Err(ReadError::NotFound { .. }) => return Ok(false),
         lines => lines?,
     };
-    let mut is_own = true;
     loop {
         match lines.next_line() {
-            Ok(Some(line)) => match Entry::parse(line.bytes) {
-                Ok(Entry::Opened { plan: of, .. }) => is_own = of == plan,
-                Ok(Entry::Superseded { rows, at }) if is_own => taken.push((rows, at)),
-                _ => {}
-            },
-            Ok(None) => return Ok(taken),
-            Err(ReadError::TooLarge { .. }) => {
-                if !lines.skip_rest()? {
-                    return Ok(taken);
+            Ok(Some(line)) => {
+                if Entry::parse(line.bytes).is_ok_and(|entry| each(entry).is_break()) {
+                    return Ok(true);
                 }
+            }
+            Ok(None) => return Ok(true),
+            Err(ReadError::TooLarge { .. }) => {
+                lines.skip_rest()?;
             }
             Err(error) => return Err(error.into()),
         }
@@ -268,25 +279,16 @@ struct Begun {
 
 /// What the journal in a shard's folder says, or else the folder's name. `None` for a folder without a journal.
 fn begun_as(folder: &Path, shares: &str) -> Result<Option<Begun>, ShardError> {
-    let mut lines = match Lines::open_own(&folder.join(journal::FILE_NAME), journal::MAX_LINE) {
-        Err(ReadError::NotFound { .. }) => return Ok(None),
-        lines => lines?,
-    };
-    loop {
-        match lines.next_line() {
-            Ok(Some(line)) => {
-                if let Ok(Entry::Opened { plan, shard, of }) = Entry::parse(line.bytes) {
-                    return Ok(Some(Begun { plan: Some(plan), number: shard, of }));
-                }
-            }
-            Ok(None) => break,
-            Err(ReadError::TooLarge { .. }) => {
-                lines.skip_rest()?;
-            }
-            Err(error) => return Err(error.into()),
+    let mut begun = None;
+    let is_there = each_entry(&folder.join(journal::FILE_NAME), |entry| match entry {
+        Entry::Opened { plan, shard, of } => {
+            begun = Some(Begun { plan: Some(plan), number: shard, of });
+            ControlFlow::Break(())
         }
-    }
-    Ok(named_as(shares).map(|(number, of)| Begun { plan: None, number, of }))
+        _ => ControlFlow::Continue(()),
+    })?;
+    let named = || named_as(shares).map(|(number, of)| Begun { plan: None, number, of });
+    Ok(if is_there { begun.or_else(named) } else { None })
 }
 
 /// `2-of-3`, behind [`FOLDER_START`].

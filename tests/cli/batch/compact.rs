@@ -372,6 +372,11 @@ fn a_lost_journal_gives_no_rows_back() {
     fs::write(&journal, [torn.as_bytes(), &[0; 500]].concat()).unwrap();
     let said = stderr(&run(folder, &[]).assert().code(1));
     assert!(said.contains("500 bytes that are no line") && said.contains("code: batch.superseded "), "{said}");
+    // Whose keystores have moved to where the new plan is run is no matter.
+    fs::rename(folder.join("ks"), folder.join("moved")).unwrap();
+    let said = stderr(&run(folder, &["--password-file", "manifest.csv"]).assert().code(1));
+    assert!(said.contains("code: batch.superseded "), "{said}");
+    fs::rename(folder.join("moved"), folder.join("ks")).unwrap();
     let said = stderr(&merge(folder, &["--out", "again", "--work", "work"]).assert().code(1));
     assert!(said.contains("code: batch.superseded "), "{said}");
     // The same where the shard's folder was lost, or the work folder's own list.

@@ -154,7 +154,7 @@ fn a_service_onboards_a_folder() {
         assert_eq!(std::fs::read(folder.join(taken)).unwrap(), before, "{taken}");
     }
     assert!(folder.join("link").is_symlink());
-    assert!(stdout(&scrape("-")).contains(metrics.lines().nth(2).unwrap()));
+    assert_eq!(stdout(&scrape("-")), metrics);
 
     merge(folder, &["--out", "merged"]).assert().success();
     let expected: Vec<_> = (1..=11).map(|number| (6 + u64::from(number), public_key(number))).collect();

@@ -1,7 +1,8 @@
 //! Pipes, devices and links on media: whoever puts them there makes nobody wait, and loses nothing of its own.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::{FileTypeExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Group, Said, VAULT, card, tree};
@@ -38,15 +39,22 @@ fn links_on_a_stick_lead_neither_round_in_circles_nor_over_the_laptop() {
     run(group.folder.path(), &["ceremony", "plan", "show", "way"], 0);
 }
 
+/// Ann has dealt, and all of it is in her outbox still.
+fn dealt_without_a_stick() -> (Group, BTreeMap<PathBuf, Vec<u8>>) {
+    let mut group = Group::new(&["ann", "ben"], &[]);
+    group.plan(&["--threshold", "2"]);
+    std::fs::copy(group.at("stick/the plan.bin"), group.at("ann/inbox/plan")).unwrap();
+    let step = ["ceremony", "step", "ann", "--confirm", &group.confirm];
+    run(group.folder.path(), &[&step[..], &VAULT].concat(), 0);
+    let sent = tree(&group.at("ann/outbox"));
+    (group, sent)
+}
+
 /// "Your files are on it" is said of files that are on it.
 #[test]
 fn a_link_back_to_the_outbox_is_no_copy_on_a_stick() {
-    let mut group = Group::new(&["ann", "ben"], &[]);
-    group.plan(&["--threshold", "2"]);
+    let (group, sent) = dealt_without_a_stick();
     let step = ["ceremony", "step", "ann", "--confirm", &group.confirm];
-    std::fs::copy(group.at("stick/the plan.bin"), group.at("ann/inbox/plan")).unwrap();
-    run(group.folder.path(), &[&step[..], &VAULT].concat(), 0);
-    let sent = tree(&group.at("ann/outbox"));
     for path in sent.keys() {
         let own = group.at("ann/outbox").join(path.file_name().unwrap());
         symlink(own, group.at("stick").join(path.file_name().unwrap())).unwrap();
@@ -64,12 +72,8 @@ fn a_link_back_to_the_outbox_is_no_copy_on_a_stick() {
 
 #[test]
 fn what_has_the_name_of_a_file_on_a_stick_is_neither_opened_nor_replaced() {
-    let mut group = Group::new(&["ann", "ben"], &[]);
-    group.plan(&["--threshold", "2"]);
+    let (group, sent) = dealt_without_a_stick();
     let step = ["ceremony", "step", "ann", "--confirm", &group.confirm];
-    std::fs::copy(group.at("stick/the plan.bin"), group.at("ann/inbox/plan")).unwrap();
-    run(group.folder.path(), &[&step[..], &VAULT].concat(), 0);
-    let sent = tree(&group.at("ann/outbox"));
     let names: Vec<_> = sent.keys().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(names.len(), 2, "{names:?}");
     let (card, deal) = (group.at("stick").join(names[0]), group.at("stick").join(names[1]));

@@ -72,8 +72,13 @@ struct JsonStatus<'a> {
 pub(super) fn run(arguments: &StatusArguments, printer: &Printer) -> Result<Exit, Failure> {
     let plan = load(&arguments.plan, None)?;
     let work = AllWork::read(&arguments.work, &plan).map_err(|error| Failure::batch_work(&error))?;
+    // Whoever scrapes standard output wants nothing else there.
+    let alone = arguments.metrics.as_deref() == Some(Path::new("-"));
     let mut listed = 0;
     let found = status(&plan, &work, &mut |row, state| {
+        if alone {
+            return;
+        }
         let (name, code, reason) = match state {
             State::Done => ("done", None, None),
             State::Pending => ("pending", None, None),
@@ -108,7 +113,10 @@ pub(super) fn run(arguments: &StatusArguments, printer: &Printer) -> Result<Exit
     if listed > SHOWN && !printer.verbose() && !printer.json() {
         printer.result(&format!("and {} more; --verbose shows all", listed - SHOWN));
     }
-    show(&plan, &work, &found, printer);
+    warn_of_work(&work, printer);
+    if !alone {
+        show(&plan, &work, &found, printer);
+    }
     if let Some(path) = &arguments.metrics {
         write_metrics(path, &plan, &found, printer)?;
     }
@@ -120,7 +128,6 @@ fn whole(number: u32) -> usize {
 }
 
 fn show(plan: &LoadedPlan, work: &AllWork, found: &Status, printer: &Printer) {
-    warn_of_work(work, printer);
     for ((network, owner, operators), counts) in &found.groups {
         let Counts { done, pending, refused, superseded } = *counts;
         printer.object(&JsonGroup {
